@@ -1,0 +1,59 @@
+# Every target sets up what it needs: on a fresh machine with Python 3.11+ and make, one command is enough.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: help setup demo demo-pipeline demo-request-reply demo-publish-subscribe demo-census test check lint format lock schema clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-24s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(READY) ## make .venv with the locked dependencies and the orchestrator command
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "cannot set up: $(PYTHON) is older than Python 3.11 (name a newer one: make PYTHON=python3.12 $(MAKECMDGOALS))" >&2; exit 3; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: demo-request-reply demo-publish-subscribe demo-pipeline ## run the three patterns, one after another
+
+demo-pipeline: $(READY) ## ventilator, three workers, sink: 100 tasks in parallel
+	@$(BIN)/orchestrator run topology.yaml --pattern pipeline
+
+demo-request-reply: $(READY) ## three clients and a server in lockstep
+	@$(BIN)/orchestrator run topology.yaml --pattern request_reply
+
+demo-publish-subscribe: $(READY) ## weather updates to three subscribers
+	@$(BIN)/orchestrator run topology.yaml --pattern publish_subscribe
+
+demo-census: $(READY) ## real input: every module of Python's standard library, parsed and counted
+	@$(BIN)/orchestrator run examples/census.yaml
+
+test: $(READY) ## run all tests
+	@$(BIN)/python -m pytest
+
+lint: $(READY) ## ruff, ruff format, mypy --strict
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+check: lint test ## everything that must be green before a change lands
+
+format: $(READY) ## let ruff mend what it can
+	@$(BIN)/ruff check --fix --quiet . || true
+	@$(BIN)/ruff format .
+
+schema: $(READY) ## write topology.schema.json anew
+	@$(BIN)/orchestrator schema > topology.schema.json
+
+lock: ## resolve requirements.lock anew from pyproject.toml (needs uv)
+	uv pip compile --universal --python-version 3.11 --extra dev --no-header --generate-hashes pyproject.toml -o requirements.lock
+
+clean: ## remove what was built and the records of old runs
+	rm -rf $(VENV) .runs build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
