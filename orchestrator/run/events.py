@@ -1,0 +1,247 @@
+"""Events: all that happens in a run, as values that carry their time.
+
+Two kinds. What *reaches* the coordinator comes from the engine, the control channel, the slots, the clock and the
+user. What it *makes known* goes to the observers, and the journal (`events.jsonl`) is nothing but these, so a
+summary can be rebuilt from it. `at_s` counts seconds from the run's start.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+from roles.kit.messages import Up
+from roles.kit.slot import Count, Reading
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_field="event"):
+    """Base of all events."""
+
+    at_s: float
+
+
+# What reaches the coordinator.
+
+
+class Began(Event):
+    """The run begins."""
+
+
+class Launched(Event):
+    """The engine has started a process."""
+
+    process: str
+    pid: int
+    incarnation: int = 0
+
+
+class LaunchFailed(Event):
+    """The engine could not start a process."""
+
+    process: str
+    text: str
+
+
+class Heard(Event):
+    """A process said something on the control channel."""
+
+    process: str
+    message: Up
+    incarnation: int = 0
+
+
+class Exited(Event):
+    """A process is no more. `signal` is its name (`SIGKILL`) where one ended it; `reading` is its slot's last word."""
+
+    process: str
+    exit_code: int | None
+    signal: str | None = None
+    reading: Reading = Reading()
+    incarnation: int = 0
+
+
+class Read(Event):
+    """The slots of all live processes, read one after another."""
+
+    readings: dict[str, Reading]
+
+
+class Interrupted(Event):
+    """The user asks to end: `SIGINT` or `SIGTERM`; the second time means at once."""
+
+    signal: str
+
+
+class TimedOut(Event):
+    """The run has taken longer than `--timeout` allows."""
+
+    timeout_s: float
+
+
+class Tick(Event):
+    """Time has passed."""
+
+
+# What the coordinator makes known.
+
+
+class ProcessOutline(msgspec.Struct, frozen=True, kw_only=True):
+    """A process as the observers know it; `role` is `command` or `external` where it runs none of ours."""
+
+    name: str
+    node: str
+    role: str
+    family: str = ""
+    replica: int = 1
+    stage: int = 1
+    receives: bool = False
+    sends: bool = False
+
+
+class StageOutline(msgspec.Struct, frozen=True, kw_only=True):
+    """A stage as it is shown: per node its name, replicas and what it does, as `binds tasks`."""
+
+    nodes: tuple[tuple[str, int, str], ...]
+    why: str = ""
+
+
+class LinkOutline(msgspec.Struct, frozen=True, kw_only=True):
+    """A link before it has carried anything; `book` names the book that counts it."""
+
+    endpoint: str
+    kind: str
+    senders: tuple[str, ...]
+    receivers: tuple[str, ...]
+    book: str
+
+
+class RunStarted(Event):
+    """What is about to run. `started_at` is wall-clock time in UTC, RFC 3339."""
+
+    run_id: str
+    topology: str
+    pattern: str
+    description: str
+    engine: str
+    seed: int
+    started_at: str
+    stages: tuple[StageOutline, ...]
+    processes: tuple[ProcessOutline, ...]
+    links: tuple[LinkOutline, ...]
+
+
+class ProcessLaunched(Event):
+    """A process runs."""
+
+    process: str
+    pid: int
+    incarnation: int = 0
+
+
+class AddressesKnown(Event):
+    """All addresses of an endpoint are bound."""
+
+    endpoint: str
+    addresses: tuple[str, ...]
+
+
+class ProcessReady(Event):
+    """All connections of a process are in place, seen from its side."""
+
+    process: str
+    pid: int
+
+
+class RunReady(Event):
+    """Every socket is in place and Go is sent; `connections` counts them."""
+
+    connections: int
+
+
+class Progress(Event):
+    """How far the run is: a reading of every live process. Not kept in the journal."""
+
+    readings: dict[str, Reading]
+
+
+class ProcessFinished(Event):
+    """A role has done its part; it holds its sockets until the run is over."""
+
+    process: str
+    pid: int
+    result: dict[str, Any] | None = None
+
+
+class ProcessFailed(Event):
+    """A role raised or could not be set up; `item` is what it was handling."""
+
+    process: str
+    pid: int
+    text: str
+    traceback: str = ""
+    item: str = ""
+
+
+class BookClosed(Event):
+    """Nothing more will be counted. Null where it cannot be known; `lost` and `unread` share what was not received."""
+
+    book: str
+    replies: bool
+    sent: int | None
+    received: int | None
+    lost: int | None
+    unread: int | None
+    foreign: int = 0
+
+
+class ProcessEnded(Event):
+    """A process is no more, and why. `failed` and `killed` are failures, the others are not."""
+
+    process: str
+    pid: int | None
+    incarnation: int
+    outcome: Literal["finished", "stopped", "failed", "killed", "not_started"]
+    exit_code: int | None
+    signal: str | None
+    busy_s: float | None
+    cpu_s: float | None
+    max_rss_bytes: int | None
+    ports: dict[str, Count]
+
+
+class ProblemFound(Event):
+    """A reason for the run to fail. `kind` is one of `killed`, `failed`, `exit`, `lost`, `stalled`, `not_ready`, `setup`, `bind`,
+    `launch`, `timeout`; `line` is the topology's line where there is one."""
+
+    kind: str
+    text: str
+    process: str | None = None
+    endpoint: str | None = None
+    code: str = ""
+    line: int | None = None
+
+
+class RunEnded(Event):
+    """The last event of a run. `work_s` is the span from Go to the last book closed, null where Go never came."""
+
+    verdict: Literal["passed", "failed", "interrupted"]
+    exit_code: int
+    work_s: float | None
+
+
+Known = (
+    RunStarted
+    | ProcessLaunched
+    | AddressesKnown
+    | ProcessReady
+    | RunReady
+    | Progress
+    | ProcessFinished
+    | ProcessFailed
+    | BookClosed
+    | ProcessEnded
+    | ProblemFound
+    | RunEnded
+)
+"""Every event that observers see."""

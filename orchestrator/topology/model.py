@@ -1,0 +1,70 @@
+"""The topology as values: what a file means once its short forms are written out and its durations are seconds."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+Codec = Literal["bytes", "text", "json", "msgpack"]
+
+
+class Model(BaseModel):
+    """Base of the values below: frozen, and a key that it does not know is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Endpoint(Model):
+    """A named address, or a set of them, at which sockets meet."""
+
+    address: str
+    codec: Codec | None = None
+    hwm: int | None = None
+    idle_after_s: float | None = None
+
+
+class Node(Model):
+    """One entry under `nodes:`; it runs as `replicas` processes.
+
+    Exactly one of `role`, `command` and `external` is set. `bind` and `connect` map a port to its endpoints; the
+    port is "" where the file leaves it to the role to tell.
+    """
+
+    role: str | None = None
+    command: tuple[str, ...] = ()
+    external: bool = False
+    bind: tuple[tuple[str, str], ...] = ()
+    connect: tuple[tuple[str, str], ...] = ()
+    replicas: int = 1
+    params: dict[str, Any] = {}
+    environment: dict[str, str] = {}
+    options: dict[str, dict[str, int | str]] = {}
+    ports: dict[str, str] = {}
+    depends_on: tuple[str, ...] = ()
+    ready_within_s: float | None = None
+    stop_grace_period_s: float = 5.0
+
+
+class Pattern(Model):
+    """One named group of endpoints and nodes that run together."""
+
+    description: str = ""
+    codec: Codec = "json"
+    endpoints: dict[str, Endpoint] = {}
+    nodes: dict[str, Node] = {}
+    sync: Literal["barrier", "none"] = "barrier"
+    close: Literal["balanced", "at_once"] = "balanced"
+    duration_s: float | None = None
+    stall_s: float = 5.0
+    settle_s: float = 0.25
+    seed: int | None = None
+    allow: tuple[str, ...] = ()
+
+
+class Topology(Model):
+    """The whole file: patterns by their names, in the order in which they are written."""
+
+    version: Literal[1] = 1
+    patterns: dict[str, Pattern] = {}

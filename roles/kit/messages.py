@@ -1,0 +1,111 @@
+"""The control channel's messages: what a process and the coordinator say to each other, and their encoding.
+
+Upwards: Hello, Bound, Ready, Finished, Failed. Downwards: Connect, Go, End, Finish, Stop. Each is one frame: a version byte,
+then msgpack with the message's name as its tag.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+VERSION = 1
+
+
+class Message(msgspec.Struct, frozen=True, tag=True, tag_field="is", kw_only=True):
+    """Base of all control messages."""
+
+
+class Hello(Message):
+    """The process is alive and about to load its role."""
+
+    pid: int
+
+
+class Bound(Message):
+    """All that the process binds is bound: the resolved addresses by endpoint."""
+
+    addresses: dict[str, str] = {}
+
+
+class Ready(Message):
+    """Every connection of the process is in place, seen from its side."""
+
+
+class Finished(Message):
+    """The role's `run` has returned; the process holds its sockets until Stop. `result` is what it reports."""
+
+    result: dict[str, Any] | None = None
+
+
+class Failed(Message):
+    """The role cannot go on. `kind` tells setup faults of the topology from faults of the machine and of the role.
+
+    `kind` is one of `setup` (a function, file or class that is not there), `bind` (an address that cannot be
+    bound), `exit` (the role called `sys.exit`) and `raised`. `where` is the key in the topology that is at fault, below the node:
+    `params.call`, say.
+    """
+
+    kind: str
+    text: str
+    exit_code: int = 1
+    where: str = ""
+    endpoint: str = ""
+    traceback: str = ""
+    item: str = ""
+
+
+class Connect(Message):
+    """Where to connect: the addresses of each endpoint that the process connects to."""
+
+    addresses: dict[str, list[str]] = {}
+
+
+class Go(Message):
+    """Every socket of the run is in place: start."""
+
+
+class End(Message):
+    """No more will come at this port."""
+
+    port: str
+
+
+class Finish(Message):
+    """Nobody needs more from this process: its next send or wait raises `Finish`."""
+
+
+class Stop(Message):
+    """Leave now; an item in work may be completed within the grace period."""
+
+
+Up = Hello | Bound | Ready | Finished | Failed
+Down = Connect | Go | End | Finish | Stop
+
+_encoder = msgspec.msgpack.Encoder()
+_up = msgspec.msgpack.Decoder(Up)
+_down = msgspec.msgpack.Decoder(Down)
+_HEAD = bytes([VERSION])
+
+
+def encode(message: Message) -> bytes:
+    """One frame: the version byte and the message."""
+    return _HEAD + _encoder.encode(message)
+
+
+def decode_up(frame: bytes) -> Up:
+    """The message that a process sent; raises ValueError naming what is wrong with the frame."""
+    return _up.decode(_body(frame))
+
+
+def decode_down(frame: bytes) -> Down:
+    """The message that the coordinator sent; raises ValueError naming what is wrong with the frame."""
+    return _down.decode(_body(frame))
+
+
+def _body(frame: bytes) -> memoryview:
+    if frame[:1] != _HEAD:
+        theirs = frame[0] if frame else "none"
+        raise ValueError(f"cannot read a control message: its version is {theirs}, this is version {VERSION}")
+    return memoryview(frame)[1:]

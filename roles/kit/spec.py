@@ -1,0 +1,129 @@
+"""What one process is told of itself: a plain value, written by the plan and read by the runtime.
+
+A spec holds nothing of one particular run; what is particular (where the control channel listens, where sockets
+live) is a `Place`. Both travel to the process as JSON, never as pickle.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+PROXY_KINDS: dict[str, tuple[str, str]] = {
+    "queue": ("ROUTER", "DEALER"),
+    "forwarder": ("XSUB", "XPUB"),
+    "streamer": ("PULL", "PUSH"),
+}
+"""Socket kinds of a proxy's frontend and backend by the proxy's kind (the guide, chapter 2: built-in proxies)."""
+
+READY_TOPIC = b"\0ready/"
+"""A subscriber's last subscription is this and its name: a publisher that sees it has seen all its filters."""
+
+END_TOPIC = b"\0end/"
+"""A publisher that has finished sends this and its name, until each subscriber has it."""
+
+SOCKETS_TOKEN = "{sockets}"  # noqa: S105 - a placeholder, not a secret
+"""Stands in planned ipc addresses for the run's private socket directory."""
+
+
+class Spec(msgspec.Struct, frozen=True, kw_only=True):
+    """Base of the values below: frozen, keyword-only, encodable as JSON."""
+
+
+class Attachment(Spec):
+    """One endpoint at one port of one process.
+
+    `address` is where to bind; `{sockets}` in it stands for the run's private directory. It is empty for a
+    connector, which hears the addresses on the control channel. `peers` counts the connections awaited at a binder.
+    """
+
+    endpoint: str
+    mode: Literal["bind", "connect"]
+    address: str = ""
+    peers: int = 0
+
+
+class PortSpec(Spec):
+    """One port: its socket kind in capitals, its endpoints, and how its messages are encoded.
+
+    `partners` names the processes at the far end: for a PUB the subscribers whose ready names it awaits, for a SUB
+    the publishers whose end marks close it, both counted through proxies. `delimited` says that a DEALER speaks to
+    REPs and so sends an empty frame first. `copies` is the number of sockets behind the port (a client's `sockets`).
+    """
+
+    name: str
+    kind: str
+    codec: str = "json"
+    attachments: tuple[Attachment, ...] = ()
+    hwm: int | None = None
+    options: dict[str, int | str] = {}
+    partners: tuple[str, ...] = ()
+    delimited: bool = False
+    copies: int = 1
+
+
+class ProcessSpec(Spec):
+    """One process of a plan; `role` is a built-in name or `module:Class`, empty where there is a `command`.
+
+    `replica` counts from 1 to `replicas`. `commands` get their addresses as `TOPOLOGY_<ENDPOINT>`; `external`
+    processes are never launched. `receives` and `sends` say which way a command's or an external's traffic flows, as far as its
+    partners' sockets tell; for a role the same follows from its ports.
+    """
+
+    name: str
+    node: str
+    role: str = ""
+    family: str = ""
+    replica: int = 1
+    replicas: int = 1
+    stage: int = 1
+    slot: int = 0
+    ports: tuple[PortSpec, ...] = ()
+    params: dict[str, Any] = {}
+    environment: dict[str, str] = {}
+    command: tuple[str, ...] = ()
+    external: bool = False
+    receives: bool = False
+    sends: bool = False
+    source: bool = False
+    ready_within_s: float = 10.0
+    stop_grace_s: float = 5.0
+
+    @property
+    def is_role(self) -> bool:
+        """True where the process runs one of our roles and so speaks on the control channel."""
+        return not self.command and not self.external
+
+
+class Place(Spec):
+    """What is particular to one run: directories are absolute paths, `control` is a ZeroMQ address.
+
+    `sockets` is short and private (0700); `folder` is the topology's own, from which functions and files resolve.
+    """
+
+    run_id: str
+    pattern: str
+    folder: str
+    control: str
+    slots: str
+    sockets: str
+    logs: str
+    seed: int
+    hold: bool = True
+    barrier: bool = True
+
+
+def encode(value: Spec) -> bytes:
+    """JSON bytes of a spec or a place, its fields in their declared order."""
+    return msgspec.json.encode(value)
+
+
+def decode_process(data: bytes) -> ProcessSpec:
+    """The `ProcessSpec` in `data`; raises `msgspec.ValidationError` where it is none."""
+    return msgspec.json.decode(data, type=ProcessSpec)
+
+
+def decode_place(data: bytes) -> Place:
+    """The `Place` in `data`; raises `msgspec.ValidationError` where it is none."""
+    return msgspec.json.decode(data, type=Place)
