@@ -1,0 +1,1 @@
+"""Consumers of the event stream: each is called with every event, and never answers."""

@@ -1,0 +1,1 @@
+"""Events -> summary -> verdict -> reports: pure."""

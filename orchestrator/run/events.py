@@ -87,7 +87,10 @@ class Tick(Event):
 
 
 class ProcessOutline(msgspec.Struct, frozen=True, kw_only=True):
-    """A process as the observers know it; `role` is `command` or `external` where it runs none of ours."""
+    """A process as the observers know it; `role` is `command` or `external` where it runs none of ours.
+
+    `ports` maps each of its ports to its socket kind, which tells a counter that stayed at 0 from one that there is none of.
+    """
 
     name: str
     node: str
@@ -97,6 +100,7 @@ class ProcessOutline(msgspec.Struct, frozen=True, kw_only=True):
     stage: int = 1
     receives: bool = False
     sends: bool = False
+    ports: dict[str, str] = {}
 
 
 class StageOutline(msgspec.Struct, frozen=True, kw_only=True):

@@ -28,8 +28,8 @@ class Endpoint(Model):
 class Node(Model):
     """One entry under `nodes:`; it runs as `replicas` processes.
 
-    Exactly one of `role`, `command` and `external` is set. `bind` and `connect` map a port to its endpoints; the
-    port is "" where the file leaves it to the role to tell.
+    Exactly one of `role`, `command` and `external` is set. `bind` and `connect` map a port to its
+    endpoints; the port is "" where the file leaves it to the role to tell.
     """
 
     role: str | None = None

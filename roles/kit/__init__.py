@@ -1,0 +1,25 @@
+"""What roles stand on. A role of your own needs no more than `from roles.kit import Pull, Push, Role`."""
+
+from roles.kit.calls import Function
+from roles.kit.control import Finish
+from roles.kit.ports import Dealer, Ended, Pub, Pull, Push, Rep, Req, Router, Sub
+from roles.kit.role import Duration, InputFile, InputFiles, OutputFile, Role
+
+__all__ = [
+    "Dealer",
+    "Duration",
+    "Ended",
+    "Finish",
+    "Function",
+    "InputFile",
+    "InputFiles",
+    "OutputFile",
+    "Pub",
+    "Pull",
+    "Push",
+    "Rep",
+    "Req",
+    "Role",
+    "Router",
+    "Sub",
+]

@@ -1,0 +1,209 @@
+"""The command line: verbs and options in, exit codes out.
+
+Modules that take time to import (pydantic, rich, yaml, zmq) are imported by the verbs that need them.
+Exit codes: 0 passed; 1 a run failed; 2 the topology or the command line is wrong; 3 the engine or the machine
+cannot; 130 interrupted by SIGINT, 143 by SIGTERM. Of several runs the first of 130, 143, 3, 2, 1 counts.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from orchestrator.terminal import Terminal, terminal
+from orchestrator.topology.durations import parse_duration
+from orchestrator.verbs.fault import CommandError
+
+DEFAULT_FILE = "topology.yaml"
+INTERRUPTED = 130
+
+
+class Override(click.ParamType[tuple[str, str]]):
+    """`PATH=VALUE`, as the path and the value's text."""
+
+    name = "PATH=VALUE"
+
+    def convert(
+        self, value: str, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, str]:
+        """Split at the first `=`."""
+        path, sign, text = value.partition("=")
+        if not sign or not path.strip():
+            self.fail(
+                f"cannot read '{value}': it is no PATH=VALUE (as pipeline.nodes.worker.replicas=8)",
+                param,
+                ctx,
+            )
+        return path.strip(), text
+
+
+class Duration(click.ParamType[float]):
+    """A duration with its unit, in seconds."""
+
+    name = "D"
+
+    def convert(self, value: str | float, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Read `250ms`, `10s`, `1m30s`; it must be more than none."""
+        try:
+            duration_s = value if isinstance(value, float) else parse_duration(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+        if duration_s <= 0:
+            self.fail("cannot take 0: it is no time at all (leave it out for 10m)", param, ctx)
+        return duration_s
+
+
+_file = click.argument("file", default=DEFAULT_FILE, metavar="[FILE]")
+_pattern = click.option("--pattern", metavar="NAME", help="One pattern; without it all, one after another.")
+_set = click.option(
+    "--set",
+    "overrides",
+    type=Override(),
+    multiple=True,
+    help="Use another value, as pipeline.nodes.worker.replicas=8. May be repeated.",
+)
+_json = click.option("--json", "json", metavar="PATH|-", help="Write a JSON document there; - is stdout.")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="zmq-topology", prog_name="orchestrator")
+def commands() -> None:
+    """Run a system of ZeroMQ processes from a YAML topology; end with a verdict on its messages.
+
+    FILE defaults to topology.yaml. Exit codes: 0 passed; 1 the run failed; 2 the topology or the command line
+    is wrong; 3 the engine or the machine cannot; 130 and 143 interrupted by SIGINT and SIGTERM.
+    """
+
+
+@commands.command("run")
+@_file
+@_pattern
+@click.option("--engine", type=click.Choice(["local", "supervisor"]), default="local", show_default=True)
+@_set
+@click.option(
+    "--timeout", type=Duration(), help="End a run that takes longer (default 10m; none with a duration)."
+)
+@click.option(
+    "--seed", type=click.IntRange(min=0), help="Makes chance repeatable (default: the pattern's, or any)."
+)
+@click.option("--run-dir", type=click.Path(path_type=Path, file_okay=False), help="Keep the record there.")
+@_json
+@click.option("--quiet", is_flag=True, help="Show neither progress nor what roles print.")
+def run_command(  # noqa: PLR0917 - click passes them by name
+    file: str,
+    pattern: str | None,
+    engine: str,
+    overrides: Sequence[tuple[str, str]],
+    timeout: float | None,
+    seed: int | None,
+    run_dir: Path | None,
+    json: str | None,
+    quiet: bool,
+) -> int:
+    """Run the topology and report on it.
+
+    The record of each run is kept in .runs/TIME-ID; .runs/latest is the last one. Where several patterns run,
+    the exit code is the first of 130, 143, 3, 2 and 1 that one of them has.
+    """
+    if engine != "local":
+        raise click.UsageError(f"cannot use engine '{engine}': not supported by this version yet (use local)")
+    from orchestrator.run.runner import run_plan  # noqa: PLC0415 - start-up
+    from orchestrator.verbs.running import RunOptions, run  # noqa: PLC0415 - start-up
+
+    options = RunOptions(
+        file=file,
+        pattern=pattern,
+        engine=engine,
+        overrides=tuple(overrides),
+        timeout_s=timeout,
+        seed=seed,
+        run_dir=run_dir,
+        json=json,
+        quiet=quiet,
+    )
+    return run(options, _terminal(), run_plan)
+
+
+@commands.command("validate")
+@click.argument("files", nargs=-1, metavar="[FILE]...")
+@_set
+@click.option("--json", "json", is_flag=True, help="Print a JSON document.")
+def validate_command(files: Sequence[str], overrides: Sequence[tuple[str, str]], json: bool) -> int:
+    """Check topologies; start nothing, import nothing of theirs."""
+    from orchestrator.verbs.showing import validate  # noqa: PLC0415 - start-up
+
+    return validate(files or [DEFAULT_FILE], overrides=overrides, json=json, terminal=_terminal())
+
+
+@commands.command("plan")
+@_file
+@_pattern
+@_set
+@_json
+def plan_command(
+    file: str, pattern: str | None, overrides: Sequence[tuple[str, str]], json: str | None
+) -> int:
+    """Show stages, processes, addresses and sockets, and why in that order; start nothing."""
+    from orchestrator.verbs.showing import plan  # noqa: PLC0415 - start-up
+
+    return plan(file, pattern=pattern, overrides=overrides, json=json, terminal=_terminal())
+
+
+@commands.command("graph")
+@_file
+@_pattern
+@_set
+@click.option("--format", "form", type=click.Choice(["mermaid", "dot"]), default="mermaid", show_default=True)
+def graph_command(file: str, pattern: str | None, overrides: Sequence[tuple[str, str]], form: str) -> int:
+    """Print the topology as a picture."""
+    from orchestrator.verbs.showing import graph  # noqa: PLC0415 - start-up
+
+    return graph(file, pattern=pattern, overrides=overrides, form=form, terminal=_terminal())
+
+
+@commands.command("schema")
+def schema_command() -> int:
+    """Print the JSON Schema of a topology file, for editors."""
+    from orchestrator.verbs.showing import schema  # noqa: PLC0415 - start-up
+
+    return schema(_terminal())
+
+
+@commands.command("report")
+@click.argument("run_dir", type=click.Path(path_type=Path))
+@_json
+def report_command(run_dir: Path, json: str | None) -> int:
+    """Rebuild the report and summary.json of a run from its events.jsonl.
+
+    Exits with 0 where it could, whatever the run's verdict was.
+    """
+    from orchestrator.verbs.reporting import report  # noqa: PLC0415 - start-up
+
+    return report(run_dir, json=json, terminal=_terminal())
+
+
+def _terminal() -> Terminal:
+    return terminal(os.environ)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a verb and give its exit code; what goes wrong is told on stderr, once."""
+    try:
+        code = commands.main(list(arguments) if arguments is not None else None, standalone_mode=False)
+    except CommandError as error:
+        _terminal().tell(error.text + "\n")
+        return error.exit_code
+    except click.ClickException as error:
+        error.show()
+        return 2
+    except (click.Abort, KeyboardInterrupt):
+        _terminal().tell("interrupted; nothing is running.\n")
+        return INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return code if isinstance(code, int) else 0

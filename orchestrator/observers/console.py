@@ -1,0 +1,189 @@
+"""What a user sees while a run goes on: stages, readiness, progress, what roles print, problems.
+
+Lines are only ever added, but for the progress on a terminal, which a `Canvas` draws in place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Protocol, TextIO
+
+from orchestrator.cells import NAME_COLOURS, Style, count, pad, plain, plural, printable, rate, width
+from orchestrator.observers.board import Board, Row
+from orchestrator.observers.stages import stage_lines
+from orchestrator.observers.tail import LogTail
+from orchestrator.run.events import (
+    Known,
+    ProblemFound,
+    ProcessEnded,
+    ProcessLaunched,
+    Progress,
+    RunEnded,
+    RunReady,
+    RunStarted,
+)
+
+_PLAIN_EVERY_S = 5.0
+_DRAW_EVERY_S = 0.1
+_LOGS_A_LOOK = 50
+_PROBLEM_WAITS_S = 1.0
+_WIDEST_PREFIX = 24
+
+
+class Drawing(Protocol):
+    """What a terminal's progress is drawn on."""
+
+    def draw(self, rows: list[Row]) -> None:
+        """Show these rows in place of those before."""
+
+    def write(self, line: str) -> None:
+        """Write a line above the rows."""
+
+    def close(self) -> None:
+        """Take the rows away."""
+
+
+class Console:
+    """An observer that tells of the run on `stream`. It never raises: what cannot be shown is not shown.
+
+    `canvas` makes the drawing once there is progress to draw; without it progress is a line now and then.
+    """
+
+    def __init__(
+        self,
+        stream: TextIO,
+        *,
+        tail: LogTail,
+        style: Style = plain,
+        totals: Mapping[str, int] | None = None,
+        canvas: Callable[[], Drawing] | None = None,
+    ) -> None:
+        """Be ready for the events of one run."""
+        self._stream = stream
+        self._tail = tail
+        self._style = style
+        self._totals = totals or {}
+        self._canvas = canvas
+        self._drawing: Drawing | None = None
+        self._board: Board | None = None
+        self._prefixes: dict[str, str] = {}
+        self._running: list[str] = []
+        self._waiting: list[ProblemFound] = []
+        self._shown_s = 0.0
+        self._broken = False
+
+    def __call__(self, event: Known) -> None:
+        """Show what the event tells."""
+        if self._broken:
+            return
+        try:
+            self._take(event)
+        except Exception:  # noqa: BLE001 - whatever is wrong with a terminal, the run goes on
+            self._broken = True
+            self.close()
+
+    def close(self) -> None:
+        """Leave the terminal as it was; for a run that ends without its last event."""
+        drawing, self._drawing, self._canvas = self._drawing, None, None
+        if drawing:
+            try:
+                drawing.close()
+            except Exception:  # noqa: BLE001 - as above
+                self._broken = True
+
+    def _take(self, event: Known) -> None:
+        match event:
+            case RunStarted():
+                self._start(event)
+            case ProcessLaunched():
+                self._running.append(event.process)
+            case RunReady():
+                places = plural(event.connections, "connection")
+                self._line(self._style("dim", f"ready in {event.at_s:.2f} s: {places} in place"))
+                self._shown_s = event.at_s
+            case Progress():
+                self._progress(event)
+            case ProcessEnded():
+                self._ended(event.process)
+            case ProblemFound():
+                self._waiting.append(event)
+            case RunEnded():
+                self.close()
+                for process in list(self._running):
+                    self._ended(process)
+            case _:
+                pass
+
+    def _start(self, event: RunStarted) -> None:
+        self._board = Board(event, self._totals)
+        self._prefixes = _prefixes(event, self._style)
+        head = printable(f": {event.description}") if event.description else ""
+        self._line(self._style("bold", event.pattern) + head)
+        for line in stage_lines(event.stages):
+            self._line(line)
+
+    def _progress(self, event: Progress) -> None:
+        self._look_at_logs()
+        self._tell_problems(event.at_s)
+        if self._board is None:
+            return
+        self._board.take(event)
+        if self._canvas and self._drawing is None:
+            self._drawing = self._canvas()
+        if self._drawing and event.at_s - self._shown_s >= _DRAW_EVERY_S:
+            self._drawing.draw(self._board.rows())
+            self._shown_s = event.at_s
+        elif not self._drawing and event.at_s - self._shown_s >= _PLAIN_EVERY_S:
+            self._line(progress_line(event.at_s, self._board.rows(by_node=True)))
+            self._shown_s = event.at_s
+
+    def _tell_problems(self, now_s: float) -> None:
+        """The report tells all problems; only where the run goes on for a while are they told here too."""
+        while self._waiting and now_s - self._waiting[0].at_s >= _PROBLEM_WAITS_S:
+            self._line(self._style("bad", f"✗ {printable(self._waiting.pop(0).text)}"))
+
+    def _look_at_logs(self) -> None:
+        """Look at some of the logs, others the next time: a thousand files are too many for one look."""
+        for process in self._running[:_LOGS_A_LOOK]:
+            self._output(process, self._tail.read(process))
+        self._running = self._running[_LOGS_A_LOOK:] + self._running[:_LOGS_A_LOOK]
+
+    def _ended(self, process: str) -> None:
+        if process in self._running:
+            self._running.remove(process)
+        self._output(process, self._tail.rest(process))
+
+    def _output(self, process: str, lines: Iterable[str]) -> None:
+        for line in lines:
+            self._line(self._prefixes.get(process, f"{process} | ") + line)
+
+    def _line(self, line: str) -> None:
+        if self._drawing:
+            self._drawing.write(line)
+        else:
+            self._stream.write(line + "\n")
+            self._stream.flush()
+
+
+def progress_line(at_s: float, rows: Iterable[Row]) -> str:
+    """How far the run is, in one line: `5.0 s: worker 57 received, 57 sent (11/s); …`."""
+    return f"  {at_s:.1f} s: " + "; ".join(_told(row) for row in rows)
+
+
+def _told(row: Row) -> str:
+    counts = [("received", row.received), ("sent", row.sent)]
+    parts = [f"{count(number)} {name}" for name, number in counts if number is not None]
+    speed = f" ({rate(row.rate_per_s)})" if row.rate_per_s else ""
+    return f"{row.name} {', '.join(parts)}{speed}" if parts else row.name
+
+
+def _prefixes(start: RunStarted, style: Style) -> dict[str, str]:
+    """`worker-1 | ` for each process, all of one width, coloured by node."""
+    nodes = list(dict.fromkeys(outline.node for outline in start.processes))
+    column = min(_WIDEST_PREFIX, max((width(outline.name) for outline in start.processes), default=0))
+    return {
+        outline.name: style(
+            f"name{nodes.index(outline.node) % NAME_COLOURS}", f"{pad(outline.name, column)} | "
+        )
+        for outline in start.processes
+    }

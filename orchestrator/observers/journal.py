@@ -1,0 +1,77 @@
+"""The journal, `events.jsonl`: every event of a run but its progress, one a line."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import msgspec
+
+from orchestrator.run.events import Known, Progress
+
+_decoder: msgspec.json.Decoder[Known] = msgspec.json.Decoder(Known)
+
+
+class JournalError(Exception):
+    """The journal cannot be read."""
+
+
+class Journal:
+    """An observer that writes each event as it comes; it never raises, `fault` tells what is wrong."""
+
+    def __init__(self, path: Path) -> None:
+        """Begin a new file; raises OSError where that cannot be done, FileExistsError where there is one."""
+        self._file = path.open("xb", buffering=0)
+        self._encoder = msgspec.json.Encoder(enc_hook=str)
+        self.fault: str | None = None
+
+    def __call__(self, event: Known) -> None:
+        """Write one event, at once."""
+        if isinstance(event, Progress) or self.fault:
+            return
+        try:
+            self._file.write(self._encoder.encode(event) + b"\n")
+        except (OSError, ValueError, TypeError, msgspec.MsgspecError) as fault:
+            self.fault = str(fault)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def read_journal(path: Path) -> list[Known]:
+    """The events in a journal. A torn last line, of an orchestrator that was killed as it wrote, is left out.
+
+    Raises JournalError, naming file and line, where it cannot be read.
+    """
+    try:
+        lines = path.read_bytes().split(b"\n")
+    except OSError as fault:
+        raise JournalError(f"cannot read {path}: {fault.strerror} (name the directory of a run)") from fault
+    events: list[Known] = []
+    torn = lines.pop()
+    for number, line in enumerate(lines, start=1):
+        events.append(_event(line, path=path, number=number))
+    if torn:
+        with suppress(msgspec.MsgspecError, UnicodeDecodeError):
+            events.append(_decoder.decode(torn))
+    return events
+
+
+def _event(line: bytes, *, path: Path, number: int) -> Known:
+    try:
+        return _decoder.decode(line)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as fault:
+        raise JournalError(
+            f"cannot read {path}: line {number} is no event of this version ({fault})"
+        ) from fault

@@ -1,0 +1,92 @@
+"""A plan as a page to read: the order and its reasons, the processes with their sockets, the links. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from orchestrator.cells import NONE, Cell, Style, plain, printable, table, times
+from orchestrator.graph import shown_addresses
+from orchestrator.observers.stages import stage_lines
+from orchestrator.run.events import StageOutline
+from orchestrator.run.plan import Plan, Stage
+from roles.kit.spec import Attachment, PortSpec, ProcessSpec
+
+MANY = 40
+"""A node of more processes than this is shown by its first."""
+
+
+def plan_text(plan: Plan, style: Style = plain) -> str:
+    """What would be started: stages, processes, addresses and sockets, and why in that order."""
+    head = printable(f": {plan.description}") if plan.description else ""
+    blocks = [
+        [style("bold", plan.pattern) + head, *stage_lines([_outline(stage, plan) for stage in plan.stages])],
+        table(("PROCESS", "ROLE", "PORT", "SOCKET", "DOES", "ADDRESS"), _process_rows(plan), style=style),
+        table(("LINK", "KIND", "FROM", "TO", "ADDRESSES"), _link_rows(plan), style=style),
+    ]
+    return "\n\n".join("\n".join(block) for block in blocks) + "\n"
+
+
+def _outline(stage: Stage, plan: Plan) -> StageOutline:
+    first = {spec.node: spec for spec in reversed(plan.processes)}
+    nodes = tuple((node, first[node].replicas, _does(first[node])) for node in stage.nodes)
+    return StageOutline(nodes=nodes, why=stage.why)
+
+
+def _does(spec: ProcessSpec) -> str:
+    parts = []
+    for mode, verb in (("bind", "binds"), ("connect", "connects")):
+        used = dict.fromkeys(
+            attachment.endpoint
+            for port in spec.ports
+            for attachment in port.attachments
+            if attachment.mode == mode
+        )
+        if used:
+            parts.append(f"{verb} {', '.join(used)}")
+    return ", ".join(parts)
+
+
+def _process_rows(plan: Plan) -> list[list[Cell]]:
+    """One row a socket; a process's name and role stand at its first."""
+    rows = []
+    for spec in sorted(plan.processes, key=lambda spec: spec.stage):
+        many = spec.replicas > MANY
+        if many and spec.replica > 1:
+            continue
+        name = times(spec.node, spec.replicas) if many else spec.name
+        sockets = [_socket_cells(port, use, plan) for port in spec.ports for use in port.attachments]
+        for index, cells in enumerate(sockets or [[Cell(NONE), Cell(NONE), Cell(NONE), Cell("")]]):
+            lead = [Cell(name, "bold"), Cell(_role(spec))] if index == 0 else [Cell(""), Cell("")]
+            rows.append([*lead, *cells])
+    return rows
+
+
+def _role(spec: ProcessSpec) -> str:
+    if spec.external:
+        return "external"
+    return printable(spec.role or f"command: {' '.join(spec.command)}")
+
+
+def _socket_cells(port: PortSpec, use: Attachment, plan: Plan) -> list[Cell]:
+    verb = "binds" if use.mode == "bind" else "connects"
+    addresses = next((link.addresses for link in plan.links if link.endpoint == use.endpoint), ())
+    shown = shown_addresses((use.address,) if use.address else addresses)
+    return [
+        Cell(port.name or NONE),
+        Cell(port.kind or NONE),
+        Cell(f"{verb} {use.endpoint}"),
+        Cell(printable(shown)),
+    ]
+
+
+def _link_rows(plan: Plan) -> list[Sequence[Cell]]:
+    return [
+        (
+            Cell(link.endpoint, "bold"),
+            Cell(link.kind.replace("_", "-")),
+            Cell(", ".join(link.senders) or NONE),
+            Cell(", ".join(link.receivers) or NONE),
+            Cell(printable(shown_addresses(link.addresses))),
+        )
+        for link in plan.links
+    ]

@@ -1,0 +1,54 @@
+"""The ZeroMQ lint: rules about a pattern whose keys and values are in order.
+
+A rule is a function from a view of one pattern to findings; `RULES` lists them. A pattern's `allow` silences
+those of the codes in `ALLOWED` that it breaks on purpose.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from orchestrator.topology import lint_links, lint_nodes, lint_options
+from orchestrator.topology.suggest import did_you_mean_or_list
+from orchestrator.topology.tree import Finding
+from orchestrator.topology.view import View
+
+Rule = Callable[[View], Iterator[Finding]]
+
+RULES: tuple[Rule, ...] = (*lint_nodes.RULES, *lint_links.RULES, *lint_options.RULES)
+
+ALLOWED = frozenset(
+    {
+        "bind-replicas",
+        "conflate-multipart",
+        "nobody-connects",
+        "never-ends",
+        "open-bind",
+        "port-codecs",
+        "relaxed-without-correlate",
+        "same-address",
+        "sees-nothing",
+        "slow-joiner",
+        "socket-pair",
+        "two-binders",
+        "unused-endpoint",
+    }
+)
+"""Codes that a pattern may allow: what they name can be planned and started, if only to show how it goes wrong."""
+
+
+def lint(view: View) -> Iterator[Finding]:
+    """What the rules find in a pattern, but for what it allows."""
+    yield from _unknown_codes(view)
+    for rule in RULES:
+        for finding in rule(view):
+            if finding.code not in view.pattern.allow or finding.code not in ALLOWED:
+                yield finding
+
+
+def _unknown_codes(view: View) -> Iterator[Finding]:
+    for index, code in enumerate(view.pattern.allow):
+        if code not in ALLOWED:
+            hint = did_you_mean_or_list(code, sorted(ALLOWED), "codes")
+            path = view.path("allow", index)
+            yield Finding(code="unknown-code", text=f"cannot allow '{code[:40]}'", path=path, hint=hint)

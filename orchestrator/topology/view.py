@@ -1,0 +1,55 @@
+"""One pattern as the lint sees it: its values, its wires with their paths, and what of it was left out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from orchestrator.topology.addresses import Address
+from orchestrator.topology.model import Node, Pattern
+from orchestrator.topology.tree import Path
+from orchestrator.topology.wiring import RoleShape, Wire
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """A pattern for the rules.
+
+    `wires` gives each wire the path of its use. `addresses` lacks the endpoints whose address cannot be
+    read. `raw_options` are the options as written. `damaged` names the nodes of which something was left
+    out; whatever a rule would miss in them may have stood there, and so it keeps silent. `entire` is false
+    where the wires are not all known.
+    """
+
+    name: str
+    pattern: Pattern
+    wires: Mapping[Wire, Path]
+    shapes: Mapping[str, RoleShape]
+    addresses: Mapping[str, Address]
+    raw_options: Mapping[str, Mapping[str, Mapping[str, object]]]
+    damaged: frozenset[str]
+    entire: bool
+
+    def path(self, *keys: str | int) -> Path:
+        """A path within this pattern."""
+        return ("patterns", self.name, *keys)
+
+    def node_path(self, node: str, *keys: str | int) -> Path:
+        """A path within a node."""
+        return self.path("nodes", node, *keys)
+
+    def nodes(self) -> Iterator[tuple[str, Node]]:
+        """The nodes, in file order."""
+        yield from self.pattern.nodes.items()
+
+    def at(self, endpoint: str, mode: str) -> list[Wire]:
+        """The wires that bind an endpoint, or connect to it."""
+        return [wire for wire in self.wires if wire.endpoint == endpoint and wire.mode == mode]
+
+    def codec(self, endpoint: str) -> str:
+        """The codec in force at an endpoint."""
+        return self.pattern.endpoints[endpoint].codec or self.pattern.codec
+
+    def family(self, node: str) -> str:
+        """The built-in role that a node's role is or derives from, or ""."""
+        return self.shapes[node].family if node in self.shapes else ""

@@ -1,0 +1,183 @@
+"""pydantic's errors in our words, at their places in the file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic_core import ErrorDetails
+
+from orchestrator.topology.form import LATER, TAGS, level_of
+from orchestrator.topology.scalars import quoted, shown
+from orchestrator.topology.suggest import did_you_mean, nearest
+from orchestrator.topology.tree import Finding, Node, Path, Scalar, Table, child, find
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """A finding, and the path of what must go so that the rest can be read."""
+
+    finding: Finding
+    drop: Path
+
+
+def faults_of(errors: Iterable[ErrorDetails], tree: Node) -> list[Fault]:
+    """Our words for each of pydantic's errors about `tree`."""
+    return [_fault(error, tree) for error in errors]
+
+
+def _fault(error: ErrorDetails, tree: Node) -> Fault:
+    path, rest = _path_in_file(error["loc"], tree)
+    kind = error["type"]
+    context: Mapping[str, Any] = error.get("ctx", {})
+    if kind == "missing":
+        return _missing(path, str(rest[0]))
+    if kind == "extra_forbidden":
+        return _unknown_key(path)
+    if kind == "string_pattern_mismatch":
+        return _bad_name(path)
+    here = find(tree, path)
+    told = _value_text(kind, _key(path), here, context)
+    if told is None:
+        told = (f"cannot take {_key(path)}: {error['msg'].lower()}", "")
+    code, text, hint = (_CODES.get(kind, "value"), *told)
+    return Fault(finding=Finding(code=code, text=text, path=path, hint=hint), drop=path)
+
+
+_CODES = {
+    "text": "not-text",
+    "duration": "duration",
+    "command": "command",
+    "literal_error": "choice",
+    "greater_than_equal": "range",
+    "less_than_equal": "range",
+}
+
+
+def _path_in_file(loc: Sequence[str | int], tree: Node) -> tuple[Path, tuple[str | int, ...]]:
+    """How far pydantic's path leads in the file, and what is left of it."""
+    path: list[str | int] = []
+    here = tree
+    for index, part in enumerate(loc):
+        found = child(here, part)
+        if found is not None:
+            path.append(part)
+            here = found
+        elif part != "[key]" and part not in TAGS:
+            return tuple(path), tuple(loc[index:])
+    return tuple(path), ()
+
+
+def _key(path: Path) -> str:
+    """The name of a value in a message: its key, and for an item of a list the key of the list."""
+    names = [str(part) for part in path if isinstance(part, str)]
+    if not names:
+        return "the topology"
+    return f"'{names[-1][:40]}'" if isinstance(path[-1], str) else f"an item of '{names[-1][:40]}'"
+
+
+def _missing(path: Path, key: str) -> Fault:
+    word, _ = level_of(path)
+    owner = f"{word} '{path[-1]}'" if path else "a topology"
+    hints = {"version": "write version: 1", "address": "write ipc, or tcp://127.0.0.1:5555"}
+    text = f"{owner} needs '{key}'"
+    return Fault(
+        finding=Finding(code="missing-key", text=text, path=path, hint=hints.get(key, ""), on="key"),
+        drop=path or (key,),
+    )
+
+
+def _unknown_key(path: Path) -> Fault:
+    key = str(path[-1])
+    word, form = level_of(path[:-1])
+    if key in LATER.get(word, ()):
+        text = f"cannot use '{key}': this version does not support it yet"
+        return Fault(finding=Finding(code="not-supported", text=text, path=path, on="key"), drop=path)
+    hint = did_you_mean(key, form.model_fields if form else ())
+    if not hint:
+        hint = _belongs_to(key, word)
+    finding = Finding(code="unknown-key", text=f"unknown key '{key[:60]}'", path=path, hint=hint, on="key")
+    return Fault(finding=finding, drop=path)
+
+
+def _belongs_to(key: str, word: str) -> str:
+    samples: dict[str, Path] = {
+        "pattern": ("patterns", ""),
+        "node": ("patterns", "", "nodes", ""),
+        "endpoint": ("patterns", "", "endpoints", ""),
+    }
+    for other, path in samples.items():
+        form = level_of(path)[1]
+        if other != word and form is not None and key in form.model_fields:
+            article = "an" if other == "endpoint" else "a"
+            return f"it is a key of {article} {other}"
+    return ""
+
+
+def _bad_name(path: Path) -> Fault:
+    name = str(path[-1])
+    better = "".join(char if char.isascii() and char.isalnum() else "_" for char in name.lower()).strip("_")
+    hint = f"write {better[:40]}" if better[:1].isalpha() else ""
+    text = f"cannot use the name '{name[:40]}': names are a-z, 0-9 and _, and begin with a letter"
+    return Fault(finding=Finding(code="name", text=text, path=path, hint=hint, on="key"), drop=path)
+
+
+def not_text(key: str, node: Node | None) -> tuple[str, str]:
+    """Text and hint for a value that should be text: what YAML makes of it, and what to quote."""
+    if not isinstance(node, Scalar):
+        return f"{key} must be text, not {'a mapping' if isinstance(node, Table) else 'a list'}", ""
+    if node.value is None:
+        return f"{key} has no value", "" if not node.text else f"quote it: {quoted(node.text)}"
+    made = shown(node.value)
+    if isinstance(node.value, bool):
+        text = f"{node.text} is {made} to YAML, not text"
+    elif made == node.text:
+        text = f"{node.text} is a number, not text"
+    else:
+        text = f"{node.text} is {made} to YAML, not text"
+    return text, f"quote it: {quoted(node.text)}"
+
+
+def _value_text(kind: str, key: str, node: Node | None, context: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Text and hint for a value of the wrong kind; None for kinds of error that are not known here."""
+    value = node.value if isinstance(node, Scalar) else ({} if isinstance(node, Table) else [])
+    if kind == "text":
+        return not_text(key, node)
+    if kind == "literal_error":
+        return _not_a_choice(key, node, value, str(context["expected"]))
+    if kind in ("greater_than_equal", "less_than_equal"):
+        bound = f"at least {context['ge']}" if "ge" in context else f"at most {context['le']}"
+        return f"{key} must be {bound}, not {shown(value)}", ""
+    if kind == "duration":
+        said = str(context.get("said", ""))
+        if said:
+            text, _, hint = said.partition(" (")
+            return text, hint.rstrip(")")
+        return f"{key} must be a duration, not {shown(value)}", "write it as 250ms, 10s or 1m30s"
+    if kind == "command":
+        said = str(context.get("said", "it is empty"))
+        return f"cannot split {key} into words: {said}", "write it as a list"
+    kinds = {
+        "integer": "a whole number",
+        "flag": "true or false",
+        "dict_type": "a mapping",
+        "model_type": "a mapping",
+        "list_type": "a list",
+    }
+    if kind in kinds:
+        return f"{key} must be {kinds[kind]}, not {shown(value)}", ""
+    if kind == "too_short":
+        return f"{key} must not be empty", ""
+    return None
+
+
+def _not_a_choice(key: str, node: Node | None, value: Any, expected: str) -> tuple[str, str]:
+    choices = expected.replace(" or ", ", ")
+    names = [choice.strip("'") for choice in choices.split(", ")]
+    if isinstance(node, Scalar) and not isinstance(value, str) and names != ["1"]:
+        return not_text(key, node)
+    near = nearest(value, names) if isinstance(value, str) else ""
+    hint = f"did you mean '{near}'?" if near else ""
+    words = names[0] if len(names) == 1 else f"one of {', '.join(names)}"
+    return f"{key} must be {words}, not {shown(value)}", hint

@@ -1,0 +1,251 @@
+"""The verb `run`: patterns one after another, each in a directory of its own, and the verdict on them all."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import msgspec
+
+from orchestrator.cells import plural
+from orchestrator.engines.base import EngineError
+from orchestrator.observers.console import Console, Drawing
+from orchestrator.observers.journal import Journal
+from orchestrator.observers.tail import LogTail, last_lines
+from orchestrator.observers.totals import known_totals
+from orchestrator.outcome.summary import summarise, to_json
+from orchestrator.outcome.text import report_text
+from orchestrator.outcome.values import Summary
+from orchestrator.run.events import Known, ProblemFound, Progress, RunEnded, RunStarted
+from orchestrator.run.plan import Plan
+from orchestrator.rundir import EVENTS, SUMMARY, RunDir, make_run_dir
+from orchestrator.terminal import Terminal
+from orchestrator.verbs.documents import check_target, outcome_document, worst, write_document
+from orchestrator.verbs.fault import CommandError, fault
+from orchestrator.verbs.loading import Loaded, Overrides, load, make_plans
+
+DEFAULT_TIMEOUT_S = 600.0
+_INTERRUPTED = (130, 143)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions:
+    """What the command line asks of `run`. `timeout_s` and `seed` are None where it leaves them open."""
+
+    file: str
+    pattern: str | None = None
+    engine: str = "local"
+    overrides: Overrides = ()
+    timeout_s: float | None = None
+    seed: int | None = None
+    run_dir: Path | None = None
+    json: str | None = None
+    quiet: bool = False
+
+
+class Runner(Protocol):
+    """Runs a plan to its end and makes its events known to the observers, as `run_plan` does."""
+
+    def __call__(
+        self,
+        plan: Plan,
+        *,
+        engine: str,
+        folder: Path,
+        run_dir: Path,
+        run_id: str,
+        seed: int,
+        timeout_s: float | None,
+        observers: Sequence[Callable[[Known], None]],
+    ) -> RunEnded:
+        """Raises EngineError where the machine cannot run it."""
+        ...
+
+
+@dataclass(slots=True)
+class _Outcome:
+    codes: list[int] = field(default_factory=list)
+    runs: list[Summary] = field(default_factory=list)
+    problems: list[dict[str, Any]] = field(default_factory=list)
+
+    def add(self, told: CommandError) -> None:
+        self.codes.append(told.exit_code)
+        self.problems += told.problems
+
+
+def run(options: RunOptions, terminal: Terminal, runner: Runner) -> int:
+    """Run what the options ask for and report on it; the exit code, the worst of all patterns."""
+    outcome = _Outcome()
+    try:
+        check_target(options.json)
+        _run_patterns(options, terminal, runner, outcome)
+    except CommandError as told:
+        terminal.tell(told.text + "\n")
+        outcome.add(told)
+    exit_code = worst(outcome.codes)
+    document = outcome_document(exit_code=exit_code, runs=outcome.runs, problems=outcome.problems)
+    try:
+        write_document(document, options.json, terminal)
+    except CommandError as told:
+        terminal.tell(told.text + "\n")
+        return worst([exit_code, told.exit_code])
+    return exit_code
+
+
+def _run_patterns(options: RunOptions, terminal: Terminal, runner: Runner, outcome: _Outcome) -> None:
+    """Every pattern has its turn, whatever became of those before, unless the user interrupts."""
+    loaded = load(options.file, options.overrides)
+    outcome.problems += loaded.warnings
+    terminal.tell(loaded.told_warnings())
+    plans = make_plans(loaded, options.pattern)
+    for plan in plans:
+        one = _OneRun(options=options, loaded=loaded, plan=plan, terminal=terminal, several=len(plans) > 1)
+        try:
+            summary = one.run(runner)
+        except CommandError as told:
+            terminal.tell(told.text + "\n")
+            outcome.add(told)
+            continue
+        outcome.runs.append(summary)
+        outcome.codes.append(summary.exit_code)
+        if summary.exit_code in _INTERRUPTED:
+            break
+    if len(plans) > 1 and not (options.quiet and options.json == "-"):
+        _say(options, terminal, _count(plans, outcome))
+
+
+def _count(plans: Sequence[Plan], outcome: _Outcome) -> str:
+    passed = sum(run.verdict == "passed" for run in outcome.runs)
+    return f"{plural(len(plans), 'pattern')}, {passed} passed\n"
+
+
+def _say(options: RunOptions, terminal: Terminal, text: str) -> None:
+    """The report is what was asked for, unless stdout is to hold the JSON document alone."""
+    if options.json != "-":
+        terminal.answer(text)
+    elif not options.quiet:
+        terminal.tell(text)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _OneRun:
+    options: RunOptions
+    loaded: Loaded
+    plan: Plan
+    terminal: Terminal
+    several: bool
+
+    def run(self, runner: Runner) -> Summary:
+        """Run the pattern, keep its record and report on it; raises CommandError where it cannot begin."""
+        place = self._place()
+        events = self._observed(runner, place)
+        summary = summarise(events)
+        try:
+            (place.path / SUMMARY).write_bytes(to_json(summary))
+        except OSError as error:
+            self.terminal.tell(f"cannot write {place.shown}/{SUMMARY}: {error.strerror}\n")
+        style = self.terminal.out_style if self.options.json != "-" else self.terminal.err_style
+        ended = [process.name for process in summary.processes if process.outcome in ("failed", "killed")]
+        text = report_text(
+            summary,
+            logs={name: last_lines(place.log(name)) for name in ended},
+            place=place.shown,
+            style=style,
+            several=self.several,
+        )
+        _say(self.options, self.terminal, f"\n{text}\n" if self.several else f"\n{text}")
+        return summary
+
+    def _observed(self, runner: Runner, place: RunDir) -> list[Known]:
+        """Run with the journal and the console looking on; all events but progress."""
+        events: list[Known] = []
+        with ExitStack() as stack:
+            journal = stack.enter_context(Journal(place.path / EVENTS))
+            observers: list[Callable[[Known], None]] = [lambda event: _keep(event, events), journal]
+            if not self.options.quiet:
+                console = self._console(place)
+                stack.callback(console.close)
+                observers.append(console)
+            try:
+                self._start(runner, place, observers)
+            except EngineError as error:
+                self._close_record(str(error), events, observers)
+            if journal.fault:
+                self.terminal.tell(f"cannot write {place.shown}/{EVENTS}: {journal.fault}\n")
+        return events
+
+    def _start(self, runner: Runner, place: RunDir, observers: Sequence[Callable[[Known], None]]) -> None:
+        options, plan = self.options, self.plan
+        timeout_s = options.timeout_s
+        if timeout_s is None and plan.duration_s is None:
+            timeout_s = DEFAULT_TIMEOUT_S
+        seeds = [seed for seed in (options.seed, plan.seed) if seed is not None]
+        runner(
+            plan,
+            engine=options.engine,
+            folder=self.loaded.folder,
+            run_dir=place.path,
+            run_id=place.run_id,
+            seed=seeds[0] if seeds else secrets.randbelow(2**31),
+            timeout_s=timeout_s,
+            observers=observers,
+        )
+
+    def _close_record(
+        self, text: str, events: list[Known], observers: Sequence[Callable[[Known], None]]
+    ) -> None:
+        """The engine gave up: a run that had begun says so in its record, else the fault is all there is."""
+        if not any(isinstance(event, RunStarted) for event in events):
+            raise fault(text, code="engine", file=self.loaded.file, exit_code=3)
+        at_s = events[-1].at_s
+        ends = (
+            ProblemFound(at_s=at_s, kind="launch", text=text, code="engine"),
+            RunEnded(at_s=at_s, verdict="failed", exit_code=3, work_s=None),
+        )
+        for event in ends:
+            for observer in observers:
+                observer(event)
+
+    def _console(self, place: RunDir) -> Console:
+        terminal = self.terminal
+        return Console(
+            terminal.err,
+            tail=LogTail(place.path / "logs"),
+            style=terminal.err_style,
+            totals=known_totals(self.plan),
+            canvas=(lambda: _canvas(terminal)) if terminal.live else None,
+        )
+
+    def _place(self) -> RunDir:
+        asked = self.options.run_dir
+        try:
+            place = make_run_dir(asked, part=self.plan.pattern if self.several else "")
+            plan_json = msgspec.json.format(msgspec.json.encode(self.plan, enc_hook=str), indent=2)
+            (place.path / "plan.json").write_bytes(plan_json + b"\n")
+            shutil.copyfile(self.loaded.path, place.path / self.loaded.path.name)
+        except FileExistsError as error:
+            text = f"cannot use the run directory {error}: it holds a run already"
+            raise fault(
+                text, code="run-dir", file=self.loaded.file, hint="name another, or remove it"
+            ) from error
+        except OSError as error:
+            text = f"cannot create the run directory: {error.strerror}: {error.filename}"
+            hint = "name another with --run-dir"
+            raise fault(text, code="run-dir", file=self.loaded.file, hint=hint, exit_code=3) from error
+        return place
+
+
+def _keep(event: Known, events: list[Known]) -> None:
+    if not isinstance(event, Progress):
+        events.append(event)
+
+
+def _canvas(terminal: Terminal) -> Drawing:
+    from orchestrator.observers.live import Canvas  # noqa: PLC0415 - rich is for terminals alone
+
+    return Canvas(terminal.err, colour=terminal.err_style("bold", "x") != "x")

@@ -1,0 +1,82 @@
+"""Functions that a topology names: `"module:function"`, or `{function: "module:function", with: {...}}`."""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import importlib
+import inspect
+from collections.abc import Callable, Iterator
+from typing import Any
+
+
+class SetupError(Exception):
+    """What the topology asks for is not there; `where` is the key at fault, below the node."""
+
+    def __init__(self, where: str, text: str) -> None:
+        self.where = where
+        super().__init__(text)
+
+
+class Function:
+    """A function with the arguments that the topology gives it; `results` tells what one call gives.
+
+    As the annotation of a param it makes the topology name a function: `"module:function"`, or
+    `{function: ..., with: {...}}`.
+    """
+
+    def __init__(self, function: Callable[..., Any], *, many: bool, name: str) -> None:
+        self._function = function
+        self._many = many
+        self.name = name
+
+    def __call__(self, *items: Any) -> Any:
+        """What the function returns."""
+        return self._function(*items)
+
+    def results(self, item: Any) -> Iterator[Any]:
+        """One result of a plain function (None included), none or many of a generator function."""
+        if self._many:
+            yield from self._function(item)
+        else:
+            yield self._function(item)
+
+
+def load_function(value: Any, *, param: str) -> Function:
+    """The function that `value` names; raises SetupError, `param` its place, where it cannot be had."""
+    text, arguments = (value, {}) if isinstance(value, str) else (value["function"], value.get("with") or {})
+    where = f"params.{param}"
+    module_name, _, function_name = text.partition(":")
+    module = load_module(module_name, where=where)
+    function: Any = module
+    for part in function_name.split("."):
+        function = _attribute(function, part, text=text, where=where)
+    if not callable(function):
+        raise SetupError(where, f"cannot call '{text}': it is no function but a {type(function).__name__}")
+    many = inspect.isgeneratorfunction(function)
+    if arguments:
+        function = functools.partial(function, **arguments)
+    return Function(function, many=many, name=text)
+
+
+def load_module(name: str, *, where: str) -> Any:
+    """The module of that name; raises SetupError where it cannot be imported, with the reason."""
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name and (name == error.name or name.startswith(f"{error.name}.")):
+            raise SetupError(
+                where, f"cannot find module '{name}' (it is looked for beside the topology, then among what is installed)"
+            ) from None
+        raise SetupError(where, f"cannot import '{name}': {error}") from error
+    except Exception as error:
+        raise SetupError(where, f"cannot import '{name}': {type(error).__name__}: {error}") from error
+
+
+def _attribute(owner: Any, name: str, *, text: str, where: str) -> Any:
+    try:
+        return getattr(owner, name)
+    except AttributeError:
+        near = difflib.get_close_matches(name, dir(owner), n=1)
+        hint = f" (did you mean '{near[0]}'?)" if near else ""
+        raise SetupError(where, f"cannot find '{name}' of '{text}'{hint}") from None

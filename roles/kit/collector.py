@@ -1,0 +1,84 @@
+"""Where streams end: the params by which a role is told what to do with what it receives."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import IO, Any
+
+import msgspec
+
+from roles.kit.calls import Function, SetupError
+from roles.kit.role import OutputFile, Role
+
+
+
+class Collector(Role):
+    """A role that takes results: `call` sees each, or `fold` makes one total of them.
+
+    `into` is a file of JSON Lines (what `call` returns, or the items), or with `fold` the total as JSON. `report` is
+    given the total (without `fold` the number of items) when all is in: a text that it returns is printed, a
+    mapping becomes this role's result in the summary.
+    """
+
+    call: Function | None = None
+    fold: Function | None = None
+    into: OutputFile | None = None
+    report: Function | None = None
+
+    def setup(self) -> None:
+        """Open the file that `into` names, so that one that cannot be written ends the run before it begins."""
+        self.total: Any = None
+        self.handled = 0
+        self._lines: IO[bytes] | None = None
+        if self.into is not None:
+            try:
+                self._lines = self._partial_path().open("wb")
+            except OSError as error:
+                raise SetupError("params.into", f"cannot write {self.into}: {error.strerror}") from None
+
+    def handle(self, item: Any) -> None:
+        """Take one item."""
+        self.handled += 1
+        if self.fold is not None:
+            self.total = self.fold(self.total, item)
+            return
+        kept = item if self.call is None else self.call(item)
+        if self._lines is not None:
+            self._lines.write(msgspec.json.encode(kept) + b"\n")
+
+    def conclude(self) -> None:
+        """All is in: write the file, print or keep the report."""
+        self._write()
+        if self.report is None:
+            return
+        told = self.report(self.total if self.fold is not None else self.handled)
+        if isinstance(told, dict):
+            self.result = told
+        elif told is not None:
+            print(told)
+
+    def _write(self) -> None:
+        if self._lines is None:
+            return
+        if self.fold is not None:
+            self._lines.write(msgspec.json.format(msgspec.json.encode(self.total, order="sorted")) + b"\n")
+        self._lines.close()
+        self._partial_path().replace(self._into_path())
+
+    def close(self) -> None:
+        """A file that was not completed is not left behind."""
+        if self._lines is not None and not self._lines.closed:
+            self._lines.close()
+            with contextlib.suppress(OSError):
+                self._partial_path().unlink()
+
+    def _into_path(self) -> Path:
+        path = self.path(self.into or "")
+        if self.spec.replicas > 1:
+            return path.with_stem(f"{path.stem}-{self.spec.replica}")
+        return path
+
+    def _partial_path(self) -> Path:
+        path = self._into_path()
+        return path.with_name(f".{path.name}.partial")

@@ -1,0 +1,138 @@
+"""A process's own end of the control channel, and the waiting that all its ports share.
+
+One thread does everything in a role, so whoever waits for data waits for control messages too. In between, a busy loop
+learns of them from the bell in its slot: `words[BELL]` counts the messages sent to the process, `heard` those that it
+has read, and while the two differ it looks.
+"""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import zmq
+
+from roles.kit import messages
+from roles.kit.slot import (
+    BELL,
+    CPU_US,
+    FINISHED_NS,
+    GO_NS,
+    MAX_RSS,
+    STATE,
+    WAIT_SINCE_NS,
+    WAITED_NS,
+    State,
+    Words,
+)
+
+Pollee = tuple[Any, int]
+"""A socket and the events awaited on it."""
+
+_NEVER = -1
+_USAGE_EVERY_NS = 250_000_000
+_RSS_UNIT = 1 if sys.platform == "darwin" else 1024
+
+
+class Finish(BaseException):
+    """Nobody needs more from this role. Not an Exception, so that no `except Exception` in a role swallows it."""
+
+
+class Control:
+    """The control channel as a role's ports see it: what has been said, and how to wait without missing more.
+
+    `heard` differs from the bell as long as there is something to look at; once the role is to finish it never
+    equals the bell again, so that each later `send` looks, and raises.
+    """
+
+    def __init__(self, socket: zmq.Socket[bytes], words: Words) -> None:
+        self.socket = socket
+        self.words = words
+        self.heard = 0
+        self.going = False
+        self.stopping = False
+        self.finishing = False
+        self.ended: set[str] = set()
+        self.addresses: dict[str, list[str]] | None = None
+        self._count = 0
+        self._usage_ns = 0
+
+    def say(self, message: messages.Message) -> None:
+        """Send a message to the coordinator."""
+        self.socket.send(messages.encode(message))
+
+    def look(self) -> None:
+        """Read what has been said; raises `Finish` once the role is to leave."""
+        self.hear()
+        if self.finishing:
+            raise Finish
+
+    def hear(self) -> None:
+        """Read what has been said, and raise nothing."""
+        while True:
+            try:
+                frame = self.socket.recv(zmq.NOBLOCK)
+            except zmq.Again:
+                break
+            self._count += 1
+            self._take(messages.decode_down(frame))
+        self.heard = _NEVER if self.finishing else self._count
+
+    def _take(self, message: messages.Down) -> None:
+        match message:
+            case messages.Connect(addresses=addresses):
+                self.addresses = addresses
+            case messages.Go():
+                self.going = True
+                self.words[GO_NS] = time.monotonic_ns()
+            case messages.End(port=port):
+                self.ended.add(port)
+            case messages.Finish():
+                self.finishing = True
+            case messages.Stop():
+                self.finishing = self.stopping = True
+
+    def wait(self, pollees: Sequence[Pollee], state: State, port_index: int, timeout_ms: int = -1) -> None:
+        """Wait until one of `pollees` or the control channel has news, the slot telling for what meanwhile.
+
+        `pollees` end with the control socket. Control messages are taken in, nothing is raised.
+        """
+        words = self.words
+        since_ns = time.monotonic_ns()
+        if since_ns - self._usage_ns > _USAGE_EVERY_NS:
+            self.note_usage(since_ns)
+        words[WAIT_SINCE_NS] = since_ns
+        words[STATE] = state | port_index << 8
+        zmq.zmq_poll(pollees, timeout_ms)
+        words[STATE] = State.RUNNING
+        words[WAITED_NS] += time.monotonic_ns() - since_ns
+        words[WAIT_SINCE_NS] = 0
+        if words[BELL] != self.heard:
+            self.hear()
+
+    def pause(self, seconds: float) -> None:
+        """Let time pass; raises `Finish` as soon as the role is to leave. The role counts as busy meanwhile."""
+        until = time.monotonic() + seconds
+        while True:
+            self.look()
+            left_s = until - time.monotonic()
+            if left_s <= 0:
+                return
+            zmq.zmq_poll([(self.socket, zmq.POLLIN)], int(left_s * 1000) + 1)
+
+    def note_usage(self, now_ns: int) -> None:
+        """Write processor time and peak memory of this process into its slot."""
+        self._usage_ns = now_ns
+        usage = resource.getrusage(resource.RUSAGE_SELF)
+        self.words[CPU_US] = int((usage.ru_utime + usage.ru_stime) * 1e6)
+        self.words[MAX_RSS] = usage.ru_maxrss * _RSS_UNIT
+
+    def note_finished(self) -> None:
+        """Write into the slot that the role has done its part."""
+        now_ns = time.monotonic_ns()
+        self.note_usage(now_ns)
+        self.words[FINISHED_NS] = now_ns
+        self.words[STATE] = State.FINISHED

@@ -1,0 +1,74 @@
+"""How many real peers a socket has, told from its monitor's events.
+
+A monitor does not say whose handshake succeeded, and strangers (port scans, HTTP, junk, sockets of a kind that
+cannot talk to ours) come and go in the same stream of events. What tells them apart: a failed handshake is
+followed at once by its own DISCONNECTED, and a connection that saw no success between its start and its end never was
+a peer. Counting successes less disconnects instead goes negative (measured: three strangers, one peer: -2).
+"""
+
+from __future__ import annotations
+
+import struct
+
+import zmq
+
+WATCHED = (
+    zmq.EVENT_ACCEPTED
+    | zmq.EVENT_CONNECTED
+    | zmq.EVENT_DISCONNECTED
+    | zmq.EVENT_HANDSHAKE_SUCCEEDED
+    | zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL
+    | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL
+    | zmq.EVENT_HANDSHAKE_FAILED_AUTH
+)
+_FAILED = {
+    zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL,
+    zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL,
+    zmq.EVENT_HANDSHAKE_FAILED_AUTH,
+}
+_EVENT = struct.Struct("=Hi")
+
+
+class Peers:
+    """Counts the peers whose handshake has succeeded and that are still there."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._successes = 0
+        self._at_start: dict[int, int] = {}
+        self._just_failed = False
+
+    def take(self, event: int, value: int) -> None:
+        """Take in one event; `value` is the file descriptor for ACCEPTED, CONNECTED and DISCONNECTED."""
+        if event == zmq.EVENT_HANDSHAKE_SUCCEEDED:
+            self._successes += 1
+            self.count += 1
+        elif event in (zmq.EVENT_ACCEPTED, zmq.EVENT_CONNECTED):
+            self._at_start[value] = self._successes
+        elif event == zmq.EVENT_DISCONNECTED:
+            had_success = self._successes > self._at_start.pop(value, 0)
+            if had_success and not self._just_failed:
+                self.count -= 1
+        self._just_failed = event in _FAILED
+
+
+class Watcher:
+    """A socket's monitor and the count that it gives. Made before the first bind or connect, or it misses peers."""
+
+    def __init__(self, socket: zmq.Socket[bytes]) -> None:
+        self._socket = socket
+        self.monitor: zmq.Socket[bytes] = socket.get_monitor_socket(WATCHED)
+        self._peers = Peers()
+
+    def count(self) -> int:
+        """Take in the news and tell how many peers there are."""
+        while True:
+            try:
+                head = self.monitor.recv_multipart(zmq.NOBLOCK)[0]
+            except zmq.Again:
+                return self._peers.count
+            self._peers.take(*_EVENT.unpack(head))
+
+    def close(self) -> None:
+        """Stop watching, so that nobody's events pile up unread."""
+        self._socket.disable_monitor()

@@ -1,0 +1,538 @@
+"""Ports: ZeroMQ sockets as a role sees them, named as ZeroMQ names them.
+
+A role declares a port in its class (`tasks = Pull()`); the runtime puts an open one in its place. Iterating an inlet ends at
+the end of the stream; `send` blocks at the high-water mark; `port.socket` is the raw socket for who needs it.
+
+Every port writes two counts into its slot: `sent` before the send, `received` when the item has been *handled*, that
+is when the next one is asked for. A process that dies thus leaves exact books: what it held counts as not received.
+The loops below keep bound methods and counters in locals and look at control only when the bell in the slot has rung,
+since what is spent here is spent on every message.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Generator, Iterable, Iterator
+from typing import Any, ClassVar, Self
+
+import msgspec
+import zmq
+
+from roles.kit.codec import Codec
+from roles.kit.control import Control, Finish
+from roles.kit.slot import (
+    BELL,
+    BYTES_RECEIVED,
+    BYTES_SENT,
+    FOREIGN,
+    PEERS,
+    RECEIVED,
+    SENT,
+    State,
+    port_base,
+)
+from roles.kit.spec import END_TOPIC, PortSpec
+
+_NOBLOCK = int(zmq.NOBLOCK)
+_MALFORMED = (ValueError, msgspec.DecodeError)
+
+
+class Ended(Exception):  # noqa: N818 - a state of the stream, not an error
+    """No more will come at this port; `recv` raises it where iterating would simply end."""
+
+
+class Port:
+    """One port of a role: a declaration in the class, an open socket (or several alike) in the running role.
+
+    Its name in the topology is that of the class attribute, unless `name` says another.
+    """
+
+    kind: ClassVar[str] = ""
+    socket_type: ClassVar[int] = 0
+
+    def __init__(self, *, optional: bool = False, name: str = "") -> None:
+        self.optional = optional
+        self.name = name
+        self.attribute = name
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.attribute = name
+        self.name = self.name or name
+
+    @property
+    def connected(self) -> bool:
+        """Whether the topology gives this port an endpoint; only an optional port may be without."""
+        return hasattr(self, "socket")
+
+    def opened(
+        self, spec: PortSpec, index: int, sockets: list[zmq.Socket[bytes]], codec: Codec, control: Control
+    ) -> Self:
+        """A port like this declaration over these sockets, which are the port's own from now on."""
+        port = type(self)(optional=self.optional, name=spec.name)
+        port.spec = spec
+        port.index = index
+        port.sockets = sockets
+        port.socket = sockets[0]
+        port.codec = codec
+        port.control = control
+        port.words = control.words
+        base = port_base(index)
+        port._sent_at = base + SENT
+        port._received_at = base + RECEIVED
+        port._bytes_sent_at = base + BYTES_SENT
+        port._bytes_received_at = base + BYTES_RECEIVED
+        port._foreign_at = base + FOREIGN
+        port._sent = port._sent_bytes = 0
+        # pyzmq's own `send` adds keywords in Python; what is below it takes the same first arguments.
+        port._send = super(zmq.Socket, port.socket).send
+        port._recv = port.socket.recv
+        port._in_hand = -1
+        port._items = None
+        return port
+
+    spec: PortSpec
+    index: int
+    sockets: list[zmq.Socket[bytes]]
+    socket: zmq.Socket[bytes]
+    codec: Codec
+    control: Control
+    words: memoryview
+    _sent_at: int
+    _received_at: int
+    _bytes_sent_at: int
+    _bytes_received_at: int
+    _foreign_at: int
+    _sent: int
+    _sent_bytes: int
+    _send: Callable[[bytes, int], Any]
+    _recv: Callable[[int], bytes]
+    _in_hand: int
+    _items: weakref.ref[Generator[Any]] | None
+
+    def note_peers(self, count: int) -> None:
+        """Write into the slot how many connections of this port are in place."""
+        self.words[port_base(self.index) + PEERS] = max(0, count)
+
+    def settle(self) -> None:
+        """Count the item in hand as handled: the next one is asked for, or the role has finished."""
+        if self._in_hand >= 0:
+            self.words[self._received_at] += 1
+            self.words[self._bytes_received_at] += self._in_hand
+            self._in_hand = -1
+
+    def item_in_hand(self) -> Any:
+        """The item that an iteration has given and not got back, for the report of a role that raised."""
+        items = self._items() if self._items is not None else None
+        frame = items.gi_frame if items is not None else None
+        return frame.f_locals.get("item") if frame is not None else None
+
+    def _note_foreign(self) -> None:
+        self.words[self._foreign_at] += 1
+
+    def _await(self, state: State, event: int) -> None:
+        """Wait for `event` on the socket; raises Finish or Ended where nothing is left to wait for."""
+        control = self.control
+        if control.finishing:
+            raise Finish
+        if self.name in control.ended and state is State.RECEIVING:
+            raise Ended
+        control.wait([(self.socket, event), (control.socket, zmq.POLLIN)], state, self.index)
+
+
+class Outlet(Port):
+    """A port that sends."""
+
+    def send(self, item: Any) -> None:
+        """Send one item; blocks at the high-water mark, raises `Finish` once nobody needs more."""
+        self._send_frame(self.codec.encode(item))
+
+    def _send_frame(self, frame: bytes) -> None:
+        words, control = self.words, self.control
+        if words[BELL] != control.heard:
+            control.look()
+        self._sent = words[self._sent_at] = self._sent + 1
+        self._sent_bytes = words[self._bytes_sent_at] = self._sent_bytes + len(frame)
+        try:
+            self._send(frame, _NOBLOCK)
+        except zmq.Again:
+            self._send_late(lambda: self._send(frame, _NOBLOCK), len(frame))
+
+    def _send_frames(self, frames: list[bytes]) -> None:
+        control = self.control
+        if self.words[BELL] != control.heard:
+            control.look()
+        size_bytes = sum(map(len, frames))
+        self._count_sent(1, size_bytes)
+        try:
+            self.socket.send_multipart(frames, _NOBLOCK)
+        except zmq.Again:
+            self._send_late(lambda: self.socket.send_multipart(frames, _NOBLOCK), size_bytes)
+
+    def _send_late(self, send: Callable[[], object], size_bytes: int) -> None:
+        """Send what met a full queue; where the role is to finish first, it is taken back from the counts."""
+        try:
+            while True:
+                self._await(State.SENDING, zmq.POLLOUT)
+                try:
+                    send()
+                except zmq.Again:
+                    continue
+                return
+        except Finish:
+            self._count_sent(-1, -size_bytes)
+            raise
+
+    def _count_sent(self, messages: int, size_bytes: int) -> None:
+        self._sent = self.words[self._sent_at] = self._sent + messages
+        self._sent_bytes = self.words[self._bytes_sent_at] = self._sent_bytes + size_bytes
+
+
+class Inlet(Port):
+    """A port that receives: iterate over it, or `recv` one by one."""
+
+    def __iter__(self) -> Iterator[Any]:
+        items = self._iterate()
+        self._items = weakref.ref(items)
+        return items
+
+    def recv(self) -> Any:
+        """The next item; raises `Ended` at the end of the stream, `Finish` once the role is to leave."""
+        while True:
+            self.settle()
+            self._check_stop()
+            try:
+                frame = self._recv(_NOBLOCK)
+            except zmq.Again:
+                self._await(State.RECEIVING, zmq.POLLIN)
+                continue
+            taken, item = self._take(frame)
+            if taken:
+                return item
+
+    def _take(self, frame: bytes) -> tuple[bool, Any]:
+        try:
+            item = self.codec.decode(frame)
+        except _MALFORMED:
+            self._note_foreign()
+            return False, None
+        self._in_hand = len(frame)
+        return True, item
+
+    def _check_stop(self) -> None:
+        if self.words[BELL] != self.control.heard:
+            self.control.hear()
+        if self.control.stopping:
+            raise Finish
+
+    def _iterate(self) -> Generator[Any]:
+        self.settle()
+        recv, decode, words, control = self._recv, self.codec.decode, self.words, self.control
+        received_at, bytes_at = self._received_at, self._bytes_received_at
+        received, received_bytes = words[received_at], words[bytes_at]
+        while True:
+            if words[BELL] != control.heard:
+                self._check_stop()
+            try:
+                frame = recv(_NOBLOCK)
+            except zmq.Again:
+                try:
+                    self._await(State.RECEIVING, zmq.POLLIN)
+                except Ended:
+                    return
+                continue
+            try:
+                item = decode(frame)
+            except _MALFORMED:
+                self._note_foreign()
+                continue
+            size_bytes = len(frame)
+            try:
+                yield item
+            except GeneratorExit:
+                self._in_hand = size_bytes
+                raise
+            received += 1
+            words[received_at] = received
+            received_bytes += size_bytes
+            words[bytes_at] = received_bytes
+
+
+class Push(Outlet):
+    """Sends each item to one of its peers in turn."""
+
+    kind = "PUSH"
+    socket_type = zmq.PUSH
+
+
+class Pull(Inlet):
+    """Takes items from all its peers, fair-queued."""
+
+    kind = "PULL"
+    socket_type = zmq.PULL
+
+
+class Pub(Outlet):
+    """Sends each item to every subscriber that wants its topic.
+
+    The socket is an XPUB, so that the publisher sees who has subscribed.
+    """
+
+    kind = "PUB"
+    socket_type = zmq.XPUB
+
+    def send(self, item: Any, topic: str = "") -> None:
+        """Send one item. With codecs bytes and text the topic is the item's own prefix, else `topic` is a frame."""
+        if self.codec.prefixed:
+            self._send_frame(topic.encode() + self.codec.encode(item) if topic else self.codec.encode(item))
+        else:
+            self._send_frames([topic.encode(), self.codec.encode(item)])
+
+    def send_end(self, process: str) -> None:
+        """Tell the subscribers that this process has finished; said again until all have it, dropped where full."""
+        mark = END_TOPIC + process.encode()
+        frames = [mark] if self.codec.prefixed else [mark, b""]
+        try:
+            self.socket.send_multipart(frames, _NOBLOCK)
+        except zmq.Again:
+            return
+
+    def subscriptions(self) -> Iterator[bytes]:
+        """The topics subscribed to since this was last asked."""
+        while True:
+            try:
+                frame = self.socket.recv(_NOBLOCK)
+            except zmq.Again:
+                return
+            if frame[:1] == b"\1":
+                yield frame[1:]
+
+
+class Sub(Inlet):
+    """Takes what its topics let through. It ends when every publisher has said that it has finished."""
+
+    kind = "SUB"
+    socket_type = zmq.SUB
+
+    def __init__(self, *, optional: bool = False, name: str = "") -> None:
+        super().__init__(optional=optional, name=name)
+        self._finished_publishers: set[str] = set()
+
+    def subscribe(self, topics: Iterable[str]) -> None:
+        """Ask for these topics; the empty one is everything."""
+        for topic in topics:
+            self.socket.subscribe(topic.encode())
+
+    def recv(self) -> Any:
+        """The next item, without its topic; raises as `Inlet.recv`."""
+        for item in self:
+            return item
+        raise Ended
+
+    def _iterate(self) -> Generator[Any]:
+        self.settle()
+        decode, words, control = self.codec.decode, self.words, self.control
+        recv = self._recv if self.codec.prefixed else self._recv_payload
+        received_at, bytes_at = self._received_at, self._bytes_received_at
+        received, received_bytes = words[received_at], words[bytes_at]
+        while True:
+            if words[BELL] != control.heard:
+                self._check_stop()
+            try:
+                frame = recv(_NOBLOCK)
+            except zmq.Again:
+                try:
+                    self._await(State.RECEIVING, zmq.POLLIN)
+                except Ended:
+                    return
+                continue
+            if frame.startswith(END_TOPIC):
+                if self._all_ended(frame):
+                    return
+                continue
+            try:
+                item = decode(frame)
+            except _MALFORMED:
+                self._note_foreign()
+                continue
+            size_bytes = len(frame)
+            try:
+                yield item
+            except GeneratorExit:
+                self._in_hand = size_bytes
+                raise
+            received += 1
+            words[received_at] = received
+            received_bytes += size_bytes
+            words[bytes_at] = received_bytes
+
+    def _recv_payload(self, flags: int) -> bytes:
+        frames = self.socket.recv_multipart(flags)
+        return frames[0] if frames[0].startswith(END_TOPIC) else frames[-1]
+
+    def _all_ended(self, mark: bytes) -> bool:
+        process = mark[len(END_TOPIC) :].decode(errors="replace")
+        self._finished_publishers.add(process)
+        if self._finished_publishers.issuperset(self.spec.partners):
+            self.control.ended.add(self.name)
+            return True
+        return False
+
+
+class Rep(Inlet, Outlet):
+    """Answers requests: take one, send its reply, take the next."""
+
+    kind = "REP"
+    socket_type = zmq.REP
+
+
+class Req(Inlet, Outlet):
+    """Asks and waits for the answer, in lockstep; with several sockets, each of them does so by itself."""
+
+    kind = "REQ"
+    socket_type = zmq.REQ
+
+    def _await(self, state: State, event: int) -> None:
+        # A request on its way is waited for even when the role is to finish: only End and Stop call it off.
+        control = self.control
+        if control.stopping:
+            raise Finish
+        if self.name in control.ended:
+            raise Ended
+        control.wait([(self.socket, event), (control.socket, zmq.POLLIN)], state, self.index)
+
+    def recv(self) -> Any:
+        """The reply to the request that was sent; raises as `Inlet.recv`."""
+        self.settle()
+        while True:
+            # Right after a request there is nothing yet, and a failed attempt costs more than the poll.
+            self._await(State.RECEIVING, zmq.POLLIN)
+            try:
+                frame = self._recv(_NOBLOCK)
+            except zmq.Again:
+                continue
+            taken, item = self._take(frame)
+            if taken:
+                return item
+
+    def request(self, item: Any) -> Any:
+        """Send one request and return its reply."""
+        self.send(item)
+        return self.recv()
+
+    def exchange(self, requests: Callable[[], Iterable[Any]]) -> Iterator[Any]:
+        """Send what `requests()` gives, one series a socket, each socket in lockstep; yields replies as they come."""
+        if len(self.sockets) == 1:
+            for item in requests():
+                yield self.request(item)
+            return
+        yield from self._exchange_all(requests)
+
+    def _exchange_all(self, requests: Callable[[], Iterable[Any]]) -> Iterator[Any]:
+        control = self.control
+        series = {socket: iter(requests()) for socket in self.sockets}
+        poller = zmq.Poller()
+        poller.register(control.socket, zmq.POLLIN)
+        for socket in self.sockets:
+            if self._ask(socket, series[socket]):
+                poller.register(socket, zmq.POLLIN)
+        while len(poller.sockets) > 1:
+            if control.stopping or self.name in control.ended:
+                raise Finish
+            control.wait(poller.sockets, State.RECEIVING, self.index)
+            for socket, _ in poller.poll(0):
+                if socket is control.socket:
+                    continue
+                self.settle()
+                taken, reply = self._take(socket.recv())
+                if taken:
+                    yield reply
+                if not self._ask(socket, series[socket]):
+                    poller.unregister(socket)
+
+    def _ask(self, socket: zmq.Socket[bytes], items: Iterator[Any]) -> bool:
+        for item in items:
+            if self.words[BELL] != self.control.heard:
+                self.control.hear()
+            if self.control.finishing:
+                return False
+            frame = self.codec.encode(item)
+            self._count_sent(1, len(frame))
+            socket.send(frame)
+            return True
+        return False
+
+
+class Enveloped(Inlet, Outlet):
+    """A port whose messages carry an envelope: all frames before the last."""
+
+    def _iterate(self) -> Generator[Any]:
+        while True:
+            try:
+                item = self.recv()
+            except Ended:
+                return
+            yield item
+
+    def _recv_frames(self) -> list[bytes]:
+        while True:
+            self.settle()
+            self._check_stop()
+            try:
+                return self.socket.recv_multipart(_NOBLOCK)
+            except zmq.Again:
+                self._await(State.RECEIVING, zmq.POLLIN)
+
+
+class Router(Enveloped):
+    """Receives `(envelope, item)` and sends an item to an envelope: the peer's identity and what it put before.
+
+    A REQ's envelope is its identity and an empty frame, a DEALER's its identity alone; both go back as they came.
+    """
+
+    kind = "ROUTER"
+    socket_type = zmq.ROUTER
+
+    def recv(self) -> tuple[tuple[bytes, ...], Any]:
+        """The next envelope and item; raises as `Inlet.recv`."""
+        while True:
+            frames = self._recv_frames()
+            taken, item = self._take(frames[-1])
+            if taken:
+                return tuple(frames[:-1]), item
+
+    def send(self, item: Any, to: tuple[bytes, ...] = ()) -> None:
+        """Send an item to the peer that `to` names, an envelope as `recv` gave it."""
+        self._send_frames([*to, self.codec.encode(item)])
+
+
+class Dealer(Enveloped):
+    """Sends to its peers in turn and receives from all, without lockstep."""
+
+    kind = "DEALER"
+    socket_type = zmq.DEALER
+
+    def recv(self) -> Any:
+        """The next item; raises as `Inlet.recv`."""
+        while True:
+            frames = self._recv_frames()
+            taken, item = self._take(frames[-1])
+            if taken:
+                return item
+
+    def send(self, item: Any) -> None:
+        """Send one item; before a REP it has the empty frame that a REP expects."""
+        frame = self.codec.encode(item)
+        if self.spec.delimited:
+            self._send_frames([b"", frame])
+        else:
+            self._send_frame(frame)
+
+
+class Raw(Port):
+    """A port of a proxy: its socket's kind comes from the proxy's own, and it counts nothing."""
+
+
+KINDS: dict[str, int] = {
+    cls.kind: cls.socket_type for cls in (Push, Pull, Pub, Sub, Req, Rep, Router, Dealer)
+} | {"XSUB": zmq.XSUB, "XPUB": zmq.XPUB}
+"""Socket types by the kinds that specs name."""

@@ -1,0 +1,260 @@
+"""What a role process does from its first instruction to its last: the process's side of the run protocol.
+
+Hello, load the role, bind, Bound; Connect, connect, wait for the peers, Ready; Go, run, Finished; hold the sockets;
+Stop, leave. The sockets are held because an ipc peer at its high-water mark loses what a sender that
+closes has left in its buffers.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import shlex
+import signal
+import sys
+import traceback
+from typing import Any
+
+import zmq
+
+from roles.kit import calls, leash, messages, spec
+from roles.kit.calls import SetupError
+from roles.kit.control import Control, Finish
+from roles.kit.ports import Inlet, Port, Pub, Rep, Req
+from roles.kit.role import Role
+from roles.kit.slot import SlotFile
+from roles.kit.sockets import BindError, OpenPort, open_port
+
+_END_EVERY_MS = 50
+_FORGET_MS = 0
+_SOCKETS_OF_OURS = 16
+
+BUILT_IN = ("ventilator", "worker", "sink", "publisher", "subscriber", "client", "server", "proxy")
+"""The names of the roles that come with the project; each is a module here, its class the name in capitals."""
+
+
+def main(process_json: bytes, place_json: bytes, incarnation: int, log_path: str) -> None:
+    """Be the process that `process_json` describes, in the run that `place_json` describes. Exits; never returns."""
+    leash.put_on()
+    os.setsid()
+    _log_to(log_path)
+    process, place = spec.decode_process(process_json), spec.decode_place(place_json)
+    os.environ.update(process.environment)
+    os.chdir(place.folder)
+    if process.command:
+        _become(process, place)
+    sys.exit(Runtime(process, place, incarnation).run())
+
+
+def _log_to(path: str) -> None:
+    """Send standard output and error to the process's log, line by line; standard input is empty."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+    null = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+    os.dup2(null, 0)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    os.close(log)
+    os.close(null)
+    sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115, PTH123 - it lives as long as the process
+    for name, fd in (("stdout", 1), ("stderr", 2)):
+        stream = open(fd, "w", encoding="utf-8", errors="backslashreplace", buffering=1, closefd=False)  # noqa: SIM115, PTH123
+        setattr(sys, name, stream)
+
+
+def _become(process: spec.ProcessSpec, place: spec.Place) -> None:
+    """Turn into the user's program. Its addresses and name are in the environment."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        os.execvpe(process.command[0], process.command, os.environ)  # noqa: S606 - no shell is wanted
+    except OSError as error:
+        print(f"cannot run {shlex.join(process.command)} in {place.folder}: {error.strerror}", file=sys.stderr)
+        sys.stderr.flush()
+        os._exit(127)
+
+
+class Runtime:
+    """One process on its way through a run."""
+
+    def __init__(self, process: spec.ProcessSpec, place: spec.Place, incarnation: int) -> None:
+        self._process = process
+        self._place = place
+        sockets = sum(port.copies for port in process.ports)
+        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        self._context.set(zmq.MAX_SOCKETS, max(1023, 3 * sockets + _SOCKETS_OF_OURS))
+        socket = self._context.socket(zmq.DEALER)
+        socket.set(zmq.ROUTING_ID, f"{process.name}/{incarnation}".encode())
+        socket.set_hwm(0)
+        socket.connect(place.control)
+        self._control = Control(socket, SlotFile(place.slots).words(process.slot))
+        self._open: list[OpenPort] = []
+        self._role: Role | None = None
+
+    def run(self) -> int:
+        """Go through the run; returns the process's exit code."""
+        self._control.say(messages.Hello(pid=os.getpid()))
+        exit_code = 0
+        try:
+            role = self._role = self._load()
+            self._open_ports(role)
+            self._connect(role)
+            self._await_go()
+            role.run()
+        except Finish:
+            pass
+        except SystemExit as error:
+            exit_code = self._left(error)
+        except SetupError as error:
+            exit_code = self._fail(messages.Failed(kind="setup", text=str(error), where=error.where), error.__cause__)
+        except BindError as error:
+            exit_code = self._fail(messages.Failed(kind="bind", text=str(error), endpoint=error.endpoint), None)
+        except Exception as error:  # noqa: BLE001 - whatever a user's role raises is told under its name
+            exit_code = self._raised(error)
+        self._finish(exit_code)
+        self._hold()
+        self._close()
+        return exit_code
+
+    def _load(self) -> Role:
+        if self._place.folder not in sys.path:
+            sys.path.insert(0, self._place.folder)
+        role = _role_class(self._process.role)(self._process, self._place, self._control)
+        role.setup()
+        return role
+
+    def _open_ports(self, role: Role) -> None:
+        declared = role.declared_ports()
+        addresses: dict[str, str] = {}
+        for index, port_spec in enumerate(self._process.ports):
+            declaration = declared.get(port_spec.name)
+            if declaration is None:
+                raise SetupError("role", f"cannot find port '{port_spec.name}' in the class {type(role).__name__}")
+            port = open_port(declaration, port_spec, index, self._context, self._control)
+            setattr(role, declaration.attribute, port)
+            opened = OpenPort(port=port, process=self._process.name)
+            self._open.append(opened)
+            addresses |= opened.bind(self._place.sockets)
+        self._control.say(messages.Bound(addresses=addresses))
+
+    def _connect(self, role: Role) -> None:
+        while self._control.addresses is None:
+            self._await_control([])
+        for opened in self._open:
+            opened.connect(self._control.addresses)
+        role.connected()
+        waiting = self._open
+        while waiting:
+            waiting = [opened for opened in waiting if not opened.in_place()]
+            if waiting:
+                self._await_control([socket for opened in waiting for socket in opened.pollees])
+            if self._control.going:
+                return
+        self._control.say(messages.Ready())
+
+    def _await_go(self) -> None:
+        while not self._control.going:
+            self._await_control([])
+        for opened in self._open:
+            opened.go()
+
+    def _await_control(self, others: list[zmq.Socket[bytes]], timeout_ms: int = -1) -> None:
+        sockets = [*others, self._control.socket]
+        zmq.zmq_poll([(socket, zmq.POLLIN) for socket in sockets], timeout_ms)
+        self._control.look()
+
+    def _raised(self, error: Exception) -> int:
+        item = next((repr(item) for item in self._items_in_hand() if item is not None), "")
+        text = f"{type(error).__name__}: {error}"
+        told = messages.Failed(
+            kind="raised", text=text, item=item[:1000], traceback="".join(traceback.format_exception(error))
+        )
+        return self._fail(told, error)
+
+    def _items_in_hand(self) -> list[Any]:
+        return [opened.port.item_in_hand() for opened in self._open]
+
+    def _fail(self, told: messages.Failed, error: BaseException | None) -> int:
+        if error is not None:
+            traceback.print_exception(error)
+            if told.item:
+                print(f"while handling {told.item}", file=sys.stderr)
+        elif told.text:
+            print(told.text, file=sys.stderr)
+        self._control.say(told)
+        return told.exit_code
+
+    def _left(self, error: SystemExit) -> int:
+        if error.code is None or error.code == 0:
+            return 0
+        exit_code = error.code if isinstance(error.code, int) else 1
+        text = f"called sys.exit({error.code!r})"
+        return self._fail(messages.Failed(kind="exit", text=text, exit_code=exit_code & 0xFF), None)
+
+    def _finish(self, exit_code: int) -> None:
+        """Say that the role has done its part: an inlet closes, so that senders pass it over; an outlet is held."""
+        for opened in self._open:
+            port = opened.port
+            if not exit_code:
+                port.settle()
+            if isinstance(port, Inlet) and not isinstance(port, Rep | Req) and port.kind != "ROUTER":
+                self._close_inlet(port)
+        self._control.note_finished()
+        if not exit_code:
+            result = self._role.result if self._role is not None else None
+            self._control.say(messages.Finished(result=_plain(result)))
+
+    def _close_inlet(self, port: Port) -> None:
+        if port.kind in ("PULL", "SUB"):
+            for socket in port.sockets:
+                socket.close(linger=0)
+
+    def _hold(self) -> None:
+        """Keep the sockets until Stop; a publisher tells its subscribers meanwhile that it has finished."""
+        publishers = [opened.port for opened in self._open if isinstance(opened.port, Pub)]
+        holds = self._place.hold
+        while not self._control.stopping:
+            for port in publishers:
+                port.send_end(self._process.name)
+                for _ in port.subscriptions():
+                    pass
+            if not holds:
+                return
+            poll = [(self._control.socket, zmq.POLLIN)]
+            zmq.zmq_poll(poll, _END_EVERY_MS if publishers else -1)
+            self._control.hear()
+
+    def _close(self) -> None:
+        if self._role is not None:
+            self._role.close()
+        linger_ms = -1 if not self._place.hold else int(self._process.stop_grace_s * 1000)
+        for opened in self._open:
+            for socket in opened.port.sockets:
+                socket.close(linger=linger_ms)
+        self._control.socket.close(linger=1000)
+        self._context.destroy(linger=_FORGET_MS)
+        sys.stdout.flush()
+        sys.stderr.flush()
+
+
+def _role_class(name: str) -> type[Role]:
+    """The class of a built-in role, or of a user's `module:Class`; raises SetupError where it is not there."""
+    if name in BUILT_IN:
+        found = getattr(importlib.import_module(f"roles.{name}"), name.capitalize())
+    else:
+        module_name, _, class_name = name.partition(":")
+        module = calls.load_module(module_name, where="role")
+        found = getattr(module, class_name, None)
+    if not (isinstance(found, type) and issubclass(found, Role)):
+        raise SetupError("role", f"cannot use '{name}' as a role: it is no class that derives from roles.kit.Role")
+    return found
+
+
+def _plain(result: dict[str, Any] | None) -> dict[str, Any] | None:
+    """The result as it can be told; what is no plain value is told as text."""
+    if result is None:
+        return None
+    import msgspec
+
+    plain: dict[str, Any] = msgspec.to_builtins(result, enc_hook=str, str_keys=True)
+    return plain

@@ -1,0 +1,153 @@
+"""Opening, binding and connecting the sockets of a process, and knowing when their peers are there."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import socket as plain
+import stat
+from pathlib import Path
+
+import zmq
+
+from roles.kit import portowner
+from roles.kit.codec import codec
+from roles.kit.control import Control
+from roles.kit.peers import Watcher
+from roles.kit.ports import KINDS, Port, Pub, Raw, Sub
+from roles.kit.spec import END_TOPIC, READY_TOPIC, SOCKETS_TOKEN, Attachment, PortSpec
+
+BACKLOG = 4096
+"""Connections that may wait to be accepted; libzmq's 100 is less than a thousand clients need."""
+
+
+class BindError(Exception):
+    """An address cannot be bound; `endpoint` names it in the topology."""
+
+    def __init__(self, endpoint: str, text: str) -> None:
+        self.endpoint = endpoint
+        super().__init__(text)
+
+
+class OpenPort:
+    """A port of this process with what connecting it takes: its spec, its monitors, and who has been seen."""
+
+    def __init__(self, *, port: Port, process: str) -> None:
+        self.port = port
+        self.spec: PortSpec = port.spec
+        self._process = process
+        self._watchers = [Watcher(socket) for socket in port.sockets]
+        self._names_missing = set(self.spec.partners) if isinstance(port, Pub) else set()
+        self._wanted = sum(attachment.peers for attachment in self.spec.attachments)
+        self._asked = False
+
+    @property
+    def pollees(self) -> list[zmq.Socket[bytes]]:
+        """The sockets whose news may change readiness."""
+        monitors = [watcher.monitor for watcher in self._watchers]
+        return [*monitors, self.port.socket] if self._names_missing else monitors
+
+    def bind(self, sockets_dir: str) -> dict[str, str]:
+        """Bind what this port binds; the resolved addresses by endpoint. Raises BindError."""
+        return {
+            attachment.endpoint: _bind(self.port.socket, attachment, sockets_dir)
+            for attachment in self.spec.attachments
+            if attachment.mode == "bind"
+        }
+
+    def connect(self, addresses: dict[str, list[str]]) -> None:
+        """Connect every socket of this port to all addresses of the endpoints that it connects to."""
+        for attachment in self.spec.attachments:
+            if attachment.mode == "connect":
+                for address in addresses[attachment.endpoint]:
+                    self._wanted += len(self.port.sockets)
+                    for socket in self.port.sockets:
+                        socket.connect(address)
+
+    def in_place(self) -> bool:
+        """Whether all peers of this port are there: handshakes, and for a publisher its subscribers' names."""
+        count = sum(watcher.count() for watcher in self._watchers)
+        self.port.note_peers(count)
+        if isinstance(self.port, Pub) and self._names_missing:
+            prefix = len(READY_TOPIC)
+            for topic in self.port.subscriptions():
+                if topic.startswith(READY_TOPIC):
+                    self._names_missing.discard(topic[prefix:].decode(errors="replace"))
+        if count < self._wanted or self._names_missing:
+            return False
+        if isinstance(self.port, Sub) and not self._asked:
+            # Last, and only now: subscriptions made before a connection go out in the order of their bytes,
+            # so this one would come first; on an open connection they keep their order.
+            self._asked = True
+            self.port.socket.subscribe(END_TOPIC)
+            self.port.socket.subscribe(READY_TOPIC + self._process.encode())
+        return True
+
+    def go(self) -> None:
+        """Stop watching, and let the socket take in the connections that its monitor has told of."""
+        for watcher in self._watchers:
+            watcher.close()
+        if isinstance(self.port, Raw):
+            return  # its socket belongs to the proxy's thread by now
+        for socket in self.port.sockets:
+            # A busy sender looks for new pipes now and then only; asked for its events it does so at once.
+            socket.get(zmq.EVENTS)
+
+
+def open_port(
+    declaration: Port, spec: PortSpec, index: int, context: zmq.Context[zmq.Socket[bytes]], control: Control
+) -> Port:
+    """An open port like `declaration`, as `spec` wants it; not yet bound or connected."""
+    sockets = [_socket(context, spec, declaration.socket_type or KINDS[spec.kind]) for _ in range(spec.copies)]
+    return declaration.opened(spec, index, sockets, codec(spec.codec), control)
+
+
+def _socket(context: zmq.Context[zmq.Socket[bytes]], spec: PortSpec, kind: int) -> zmq.Socket[bytes]:
+    socket = context.socket(kind)
+    if spec.hwm is not None:
+        socket.set_hwm(spec.hwm)
+    for name, value in spec.options.items():
+        socket.set(getattr(zmq, name), value.encode() if isinstance(value, str) else value)
+    if any("[" in attachment.address for attachment in spec.attachments):
+        socket.set(zmq.IPV6, 1)
+    return socket
+
+
+def _bind(socket: zmq.Socket[bytes], attachment: Attachment, sockets_dir: str) -> str:
+    address = attachment.address.replace(SOCKETS_TOKEN, sockets_dir)
+    if address.startswith("ipc://"):
+        _refuse_foreign_file(attachment.endpoint, address)
+    socket.set(zmq.BACKLOG, BACKLOG)
+    try:
+        socket.bind(address)
+    except zmq.ZMQError as error:
+        raise BindError(attachment.endpoint, _why(address, error)) from None
+    return socket.get(zmq.LAST_ENDPOINT).rstrip(b"\0").decode()
+
+
+def _why(address: str, error: zmq.ZMQError) -> str:
+    if error.errno == errno.EADDRINUSE:
+        owner = portowner.owner(address)
+        held = f"{owner} holds it" if owner else "another program holds it"
+        return f"cannot bind {address}: {held} (end that program, or change the address)"
+    return f"cannot bind {address}: {error.strerror or error} (is it an address of this machine?)"
+
+
+def _refuse_foreign_file(endpoint: str, address: str) -> None:
+    """Libzmq unlinks whatever lies at an ipc path before it binds: a file, or the socket of a living program."""
+    path = Path(address.removeprefix("ipc://"))
+    try:
+        mode = path.lstat().st_mode
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise BindError(endpoint, f"cannot bind {address}: {error.strerror}") from None
+    if not stat.S_ISSOCK(mode):
+        raise BindError(endpoint, f"cannot bind {address}: a file that is no socket lies there (move it away)")
+    with plain.socket(plain.AF_UNIX, plain.SOCK_STREAM) as probe, contextlib.suppress(OSError):
+        probe.settimeout(0.5)
+        probe.connect(str(path))
+        raise BindError(
+            endpoint,
+            f"cannot bind {address}: another program listens there (end that program, or change the address)",
+        )

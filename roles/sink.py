@@ -1,0 +1,35 @@
+"""The sink: collects the results of a batch (the guide, chapter 1, "Divide and Conquer")."""
+
+from __future__ import annotations
+
+import time
+
+from roles.kit.collector import Collector
+from roles.kit.ports import Ended, Pull
+
+
+class Sink(Collector):
+    """Takes every result.
+
+    With `start: true` the first message is the guide's batch signal: it starts the clock and is no result.
+    """
+
+    results = Pull()
+
+    start: bool = False
+
+    def run(self) -> None:
+        if self.start:
+            self._await_batch()
+        started_s = time.monotonic()
+        for result in self.results:
+            self.handle(result)
+        if self.start:
+            print(f"{self.handled} results in {(time.monotonic() - started_s) * 1000:.0f} ms")
+        self.conclude()
+
+    def _await_batch(self) -> None:
+        try:
+            self.results.recv()
+        except Ended:
+            print("the batch never started: no signal came")

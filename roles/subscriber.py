@@ -1,0 +1,26 @@
+"""The subscriber: takes the updates of its topics (the guide, chapter 1, "Getting the Message Out")."""
+
+from __future__ import annotations
+
+from roles.kit.collector import Collector
+from roles.kit.ports import Sub
+
+
+class Subscriber(Collector):
+    """Takes what its `topics` let through, all by default, and finishes after as many as `updates` says."""
+
+    feed = Sub(name="updates")
+
+    topics: list[str] | None = None
+    updates: int | None = None
+
+    def connected(self) -> None:
+        """Subscribe before the barrier, so that the first update that is sent is not missed."""
+        self.feed.subscribe([""] if self.topics is None else self.topics)
+
+    def run(self) -> None:
+        for update in self.feed:
+            self.handle(update)
+            if self.handled == self.updates:
+                break
+        self.conclude()
