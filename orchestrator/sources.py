@@ -1,5 +1,4 @@
-"""The edge where topologies meet files: reads the topology and the sources of its roles, and looks for its
-inputs.
+"""The edge where topologies meet files: reads topologies and the sources of roles, and looks for inputs.
 
 Nothing of the user's is imported or run here; modules are found as Python would find them and read as text.
 """
@@ -15,8 +14,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from orchestrator.topology.annotations import file_kind, names_function
 from orchestrator.topology.load import MAX_BYTES
 from orchestrator.topology.problem import NOWHERE, Problem, TopologyError
+from orchestrator.topology.shapes import RoleError, parse_source, top_level_names
 from orchestrator.topology.suggest import did_you_mean
 from orchestrator.topology.tree import Finding, problem_at
 
@@ -31,7 +32,7 @@ _MAX_SOURCE_BYTES = 4 * 1024 * 1024
 def check_file(
     path: Path, *, overrides: Sequence[tuple[str, str]] = (), environment: Mapping[str, str]
 ) -> Checked:
-    """Check a topology file and what it names on disk; raises TopologyError with every problem, in file order.
+    """Check a topology file and what it names on disk; raises TopologyError with every problem.
 
     `overrides` are paths that start at a pattern, and YAML values. Files, globs and modules are looked for
     from the file's folder.
@@ -151,8 +152,6 @@ def _module_file(root: Path, parts: list[str]) -> Path | None:
 
 def _missing_inputs(checked: Checked, folder: Path, environment: Mapping[str, str]) -> Iterator[Finding]:
     """What the topology names and the disk does not have: functions, files, folders, programs."""
-    from orchestrator.topology.params import file_kind, names_function  # noqa: PLC0415 - see above
-
     finder = SourceFinder(folder)
     for pattern_name, pattern in checked.topology.patterns.items():
         shapes = checked.shapes[pattern_name]
@@ -189,9 +188,6 @@ def _program(name: str, folder: Path, search: str | None, where: Keys) -> Iterat
 
 def _function(value: object, finder: SourceFinder, where: Keys) -> Iterator[Finding]:
     """A function whose module or whose definition is not there."""
-    from orchestrator.topology.shapes import RoleError, parse_source, top_level_names  # noqa: PLC0415 - see
-    above
-
     if isinstance(value, dict):
         value, where = value.get("function"), (*where, "function")
     if not isinstance(value, str):

@@ -51,15 +51,15 @@ class Canvas:
 
 
 def _cells(row: Row) -> tuple[Text | ProgressBar, ...]:
-    bar: Text | ProgressBar = Text("")
-    if row.total:
-        bar = ProgressBar(total=row.total, completed=min(row.done, row.total), width=_BAR_COLUMNS)
-    done = f"{count(row.done)} of {count(row.total)}" if row.total else count(row.done)
-    share = "" if row.share is None else percent(row.share)
-    return (
-        Text(f"  {times(row.name, row.replicas)}"),
-        bar,
-        Text(done),
-        Text(rate(row.rate_per_s)),
-        Text(share),
+    name, speed = Text(f"  {times(row.name, row.replicas)}"), Text(rate(row.rate_per_s))
+    share = Text("" if row.share is None else percent(row.share))
+    if not row.total:
+        return name, Text(""), Text(count(row.done)), speed, share
+    bar = ProgressBar(
+        total=row.total,
+        completed=min(row.done, row.total),
+        width=_BAR_COLUMNS,
+        complete_style="cyan",
+        finished_style="green",
     )
+    return name, bar, Text(f"{count(row.done)} of {count(row.total)}"), speed, share

@@ -5,6 +5,8 @@ from __future__ import annotations
 from orchestrator.run.plan import Plan
 from roles.kit.spec import ProcessSpec
 
+_SOURCES = {"count", "range", "lines", "files", "call"}
+
 
 def known_totals(plan: Plan) -> dict[str, int]:
     """By process name; a sink's only where every worker passes on one result for each task."""
@@ -21,11 +23,17 @@ def _own_total(spec: ProcessSpec) -> int | None:
     if spec.family == "subscriber":
         return _number(params.get("updates"))
     if spec.family == "client":
-        requests = _number(params.get("requests"))
+        requests = None if _SOURCES & params.keys() else _number(params.get("requests"))
         return None if requests is None else requests * (_number(params.get("sockets")) or 1)
     if spec.family in ("ventilator", "publisher"):
-        return _share(_source_total(spec), spec.replica, spec.replicas)
+        share = _share(_source_total(spec), spec.replica, spec.replicas)
+        return None if share is None else share + _signals(spec)
     return None
+
+
+def _signals(spec: ProcessSpec) -> int:
+    """A ventilator whose `start` is connected sends one message more, the guide's batch signal."""
+    return sum(port.name == "start" and bool(port.attachments) for port in spec.ports)
 
 
 def _source_total(spec: ProcessSpec) -> int | None:

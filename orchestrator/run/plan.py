@@ -1,7 +1,4 @@
-"""Topology -> Plan: stages from "who receives starts before who sends", and one spec a process.
-
-Pure and deterministic: the same topology gives the same plan, byte for byte.
-"""
+"""The plan as values: one pattern, its processes in launch order, its links and its books. `planner` makes it."""
 
 from __future__ import annotations
 

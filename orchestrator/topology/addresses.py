@@ -28,7 +28,7 @@ class AddressError(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Address:
-    """An endpoint's address. A tcp `port` of None and an ipc `path` of "" are picked anew for every binder."""
+    """An endpoint's address. A tcp `port` of None or an ipc `path` of "" is picked anew for every binder."""
 
     transport: Literal["tcp", "ipc"]
     host: str = ""
@@ -55,10 +55,11 @@ class Address:
         return self.port == other.port and (len(hosts) == 1 or "*" in hosts)
 
 
+_SAME_HOSTS = {"localhost": "127.0.0.1", "lo": "127.0.0.1", "0.0.0.0": "*"}  # noqa: S104 - compared, not bound
+
+
 def _host_of(address: Address) -> str:
-    host = address.host.lower()
-    return {"localhost": "127.0.0.1", "lo": "127.0.0.1", "0.0.0.0": "*"}.get(host, host)  # noqa: S104 -
-    compared, not bound
+    return _SAME_HOSTS.get(address.host.lower(), address.host.lower())
 
 
 def parse_address(text: str) -> Address:

@@ -15,7 +15,7 @@ def build(form: FileForm) -> Topology:
 
 
 def uses(written: str | list[str] | dict[str, Any]) -> list[tuple[str, str, Path]]:
-    """Each use of an endpoint in `bind` or `connect`: port ("" where not told), endpoint, path below the key."""
+    """Each use of an endpoint under `bind` or `connect`: port ("" if not told), endpoint, path below."""
     if isinstance(written, str):
         return [("", written, ())]
     if isinstance(written, list):
@@ -50,7 +50,7 @@ def _endpoint(form: str | EndpointForm) -> Endpoint:
 
 
 def _node(form: NodeForm) -> Node:
-    # What is set tells the lint which keys are written; params and options come in once they are checked.
+    # Params and options come in later, once they are checked against the role.
     return Node(
         role=form.role,
         command=tuple(form.command or ()),
@@ -58,9 +58,7 @@ def _node(form: NodeForm) -> Node:
         bind=tuple((port, endpoint) for port, endpoint, _ in uses(form.bind)),
         connect=tuple((port, endpoint) for port, endpoint, _ in uses(form.connect)),
         replicas=form.replicas,
-        params=form.params,
         environment=form.environment,
-        options=form.options,
         ports={port: kind.upper() for port, kind in form.ports.items()},
         depends_on=tuple(form.depends_on),
         ready_within_s=form.ready_within,

@@ -8,31 +8,34 @@ lint.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from pydantic import ValidationError
 
-from orchestrator.topology.addresses import Address, AddressError, parse_address
-from orchestrator.topology.build import build, uses
-from orchestrator.topology.form import FileForm
-from orchestrator.topology.lint import lint
-from orchestrator.topology.lint_options import option_value
+from orchestrator.topology.build import build
+from orchestrator.topology.form import FileForm, level_of
 from orchestrator.topology.load import load
-from orchestrator.topology.model import Node, Pattern, Topology
+from orchestrator.topology.model import Topology
 from orchestrator.topology.overrides import override
-from orchestrator.topology.params import free, free_params, missing_params, read_params
+from orchestrator.topology.patterns import read_pattern
 from orchestrator.topology.problem import Problem, TopologyError, in_file_order
-from orchestrator.topology.shapes import RoleError, SourceReader, role_shape
-from orchestrator.topology.tree import Finding, Path, Table, find, lines_below, plain, problem_at, without
+from orchestrator.topology.shapes import SourceReader
+from orchestrator.topology.tree import (
+    Finding,
+    Path,
+    Scalar,
+    Table,
+    lines_below,
+    plain,
+    problem_at,
+    walk,
+    without,
+)
 from orchestrator.topology.tree import Node as Tree
 from orchestrator.topology.variables import expand
-from orchestrator.topology.view import View
-from orchestrator.topology.wiring import PortShape, RoleShape, Use, Wire, Wired, open_ports, wire
-from orchestrator.topology.wording import faults_of
-from orchestrator.topology.zeromq import OPTIONS
-from roles.kit.spec import PROXY_KINDS
+from orchestrator.topology.wiring import RoleShape, Wire
+from orchestrator.topology.wording import Fault, faults_of
 
 MAX_PROBLEMS = 100
 """No more problems than these are told; whoever has more has one that repeats itself."""
@@ -88,7 +91,7 @@ def survey(
     environment: Mapping[str, str],
     read_source: SourceReader,
 ) -> Survey:
-    """What can be read of a topology, and its problems; raises TopologyError only where nothing can be read."""
+    """What can be read of a topology, and its problems; raises TopologyError where nothing can be."""
     loaded = load(text)
     problems = list(loaded.problems)
     damaged = list(loaded.damaged)
@@ -102,15 +105,20 @@ def survey(
     if form is None:
         raise TopologyError(problems)
     topology = build(form)
-    reader = _Patterns(tree, [*damaged, *lost], functools.cache(read_source))
-    patterns = {name: reader.read(name, pattern) for name, pattern in topology.patterns.items()}
-    problems += [problem_at(tree, finding) for finding in reader.findings]
+    gone, source = (*damaged, *lost), functools.cache(read_source)
+    read = {
+        name: read_pattern(name, pattern, tree=tree, gone=gone, read_source=source)
+        for name, pattern in topology.patterns.items()
+    }
+    problems += [problem_at(tree, finding) for found in read.values() for finding in found.findings]
     ordered = _limited(in_file_order(problems))
     checked = Checked(
-        topology=topology.model_copy(update={"patterns": patterns}),
-        wires=reader.wires,
-        shapes=reader.shapes,
-        lines={name: lines_below(tree, ("patterns", name)) for name in patterns},
+        topology=topology.model_copy(
+            update={"patterns": {name: found.pattern for name, found in read.items()}}
+        ),
+        wires={name: found.wires for name, found in read.items()},
+        shapes={name: found.shapes for name, found in read.items()},
+        lines={name: lines_below(tree, ("patterns", name)) for name in read},
         warnings=tuple(problem for problem in ordered if problem.severity == "warning"),
         tree=tree,
     )
@@ -137,22 +145,35 @@ def _expanded(tree: Tree, environment: Mapping[str, str]) -> tuple[Tree, list[Pr
 
 def _formed(tree: Tree, damaged: Sequence[Path]) -> tuple[FileForm | None, Tree, list[Problem], list[Path]]:
     """The file's form. What does not fit is told and dropped, and the rest read again, until it fits."""
-    problems: list[Problem] = []
-    lost: list[Path] = []
+    valueless = list(_valueless(tree))
+    problems = [problem_at(tree, finding) for finding in valueless]
+    lost = [finding.path for finding in valueless]
+    tree = without(tree, lost)
     while True:
         try:
             return FileForm.model_validate(plain(tree)), tree, problems, lost
         except ValidationError as error:
             faults = faults_of(error.errors(include_url=False, include_input=False)[: 5 * MAX_PROBLEMS], tree)
         gone = [path for path in (*damaged, *lost) if len(path) > 0]
-        for fault in faults:
-            if not _follows(fault.finding, gone):
-                problems.append(problem_at(tree, fault.finding))
+        fresh = [fault.finding for fault in faults if not fault.follows and not _follows(fault, gone)]
+        problems += [problem_at(tree, finding) for finding in fresh]
         lost += [fault.drop for fault in faults]
         pruned = without(tree, [fault.drop for fault in faults])
         if not isinstance(tree, Table) or plain(pruned) == plain(tree):
             return _hopeless(tree, problems, lost)
         tree = pruned
+
+
+def _valueless(tree: Tree) -> Iterator[Finding]:
+    """Keys of the format without a value: whoever wrote one meant to say something."""
+    for path, node in walk(tree):
+        form = level_of(path[:-1])[1] if path else None
+        key = path[-1] if path else ""
+        if not isinstance(node, Scalar) or node.value is not None or not form or not isinstance(key, str):
+            continue
+        if key in form.model_fields:
+            hint = "" if form.model_fields[key].is_required() else "give it one, or leave it out"
+            yield Finding(code="no-value", text=f"'{key}' has no value", path=path, hint=hint, on="key")
 
 
 def _hopeless(
@@ -168,136 +189,9 @@ def _hopeless(
     return None, tree, problems, lost
 
 
-def _follows(finding: Finding, gone: Iterable[Path]) -> bool:
-    """Whether a missing key is missing only because it has been dropped, with a problem of its own."""
-    if finding.code not in ("missing-key", "value"):
-        return False
-    return any(path[: len(finding.path)] == finding.path for path in gone)
-
-
-class _Patterns:
-    """Reads patterns one by one: their roles, params, wires and lint."""
-
-    def __init__(self, tree: Tree, damaged: Sequence[Path], read_source: SourceReader) -> None:
-        self.findings: list[Finding] = []
-        self.wires: dict[str, tuple[Wire, ...]] = {}
-        self.shapes: dict[str, dict[str, RoleShape]] = {}
-        self._tree = tree
-        self._damaged = damaged
-        self._read_source = read_source
-
-    def read(self, name: str, pattern: Pattern) -> Pattern:
-        """The pattern with its params and options; what is wrong with it goes to `findings`."""
-        path: Path = ("patterns", name)
-        damaged = {
-            str(gone[3])
-            for gone in self._damaged
-            if gone[:2] == path and gone[2:3] == ("nodes",) and len(gone) > 3
-        }
-        shapes: dict[str, RoleShape] = {}
-        nodes: dict[str, Node] = {}
-        wires: dict[Wire, Path] = {}
-        options: dict[str, dict[str, dict[str, object]]] = {}
-        for node_name, node in pattern.nodes.items():
-            node_path: Path = (*path, "nodes", node_name)
-            shape, params = self._role(node, node_path, node_name in damaged)
-            if shape is not None:
-                shapes[node_name] = shape
-            elif node.role:
-                damaged.add(node_name)
-            options[node_name] = self._plain(node_path, "options")
-            nodes[node_name] = node.model_copy(
-                update={"params": params, "options": _taken(options[node_name])}
-            )
-            if shape is not None or not node.role:
-                wired = self._wired(node_name, shape, node_path, pattern)
-                wires |= wired.wires
-                if wired.findings:
-                    damaged.add(node_name)
-                elif shape is not None and node_name not in damaged:
-                    self.findings += open_ports(node_name, wired, shape, path=node_path)
-        pattern = pattern.model_copy(update={"nodes": nodes})
-        self.wires[name] = tuple(wires)
-        self.shapes[name] = shapes
-        view = View(
-            name=name,
-            pattern=pattern,
-            wires=wires,
-            shapes=shapes,
-            addresses=self._addresses(path, pattern),
-            raw_options=options,
-            damaged=frozenset(damaged),
-            entire=not damaged
-            and not any(gone[:2] == path[: len(gone)] for gone in self._damaged if len(gone) < 4),
-        )
-        self.findings += lint(view)
-        return pattern
-
-    def _plain(self, path: Path, key: str) -> dict[str, dict[str, object]]:
-        node = find(self._tree, (*path, key))
-        return (
-            {port: dict(options) for port, options in free(node).items()} if isinstance(node, Table) else {}
-        )
-
-    def _addresses(self, path: Path, pattern: Pattern) -> dict[str, Address]:
-        addresses: dict[str, Address] = {}
-        for name, endpoint in pattern.endpoints.items():
-            try:
-                addresses[name] = parse_address(endpoint.address)
-            except AddressError as error:
-                where = (*path, "endpoints", name, "address")
-                self.findings.append(Finding(code=error.code, text=str(error), path=where, hint=error.hint))
-        return addresses
-
-    def _role(self, node: Node, path: Path, damaged: bool) -> tuple[RoleShape | None, dict[str, Any]]:
-        """What the node's role declares, and the node's params read accordingly."""
-        table = find(self._tree, (*path, "params"))
-        if not node.role:
-            return None, {}
-        told_ports = {name: PortShape(kind=kind) for name, kind in node.ports.items()}
-        try:
-            shape = role_shape(node.role, self._read_source)
-        except RoleError as error:
-            if error.unreadable and told_ports:
-                return RoleShape(ports=told_ports), free_params(table)
-            finding = Finding(code=error.code, text=str(error), path=(*path, "role"), hint=error.hint)
-            self.findings.append(finding)
-            return None, free_params(table)
-        params, findings = read_params(table, shape.params, role=node.role, path=(*path, "params"))
-        self.findings += findings
-        if not findings and not damaged:
-            self.findings += missing_params(table, shape.params, role=node.role, path=path)
-        if shape.family == "proxy":
-            shape = replace(shape, ports=_proxy_ports(params.get("kind"), shape))
-        return (replace(shape, ports=told_ports) if told_ports else shape), params
-
-    def _wired(self, name: str, shape: RoleShape | None, path: Path, pattern: Pattern) -> Wired:
-        written = [
-            Use(mode=mode, port=port, endpoint=endpoint, path=(*path, mode, *below))
-            for mode in ("bind", "connect")
-            for port, endpoint, below in uses(self._uses(path, mode))
-        ]
-        wired = wire(name, written, shape, endpoints=pattern.endpoints, nodes=pattern.nodes)
-        self.findings += wired.findings
-        return wired
-
-    def _uses(self, path: Path, mode: str) -> Any:
-        node = find(self._tree, (*path, mode))
-        return plain(node) if node is not None else []
-
-
-def _proxy_ports(kind: object, shape: RoleShape) -> dict[str, PortShape]:
-    """A proxy's ports with the socket kinds that its own kind gives them."""
-    front, back = PROXY_KINDS.get(str(kind), ("", ""))
-    return {**shape.ports, "frontend": PortShape(kind=front), "backend": PortShape(kind=back)}
-
-
-def _taken(written: Mapping[str, Mapping[str, object]]) -> dict[str, dict[str, int | str]]:
-    """Options as sockets take them; those with a problem are left out."""
-    taken: dict[str, dict[str, int | str]] = {}
-    for port, options in written.items():
-        for name, value in options.items():
-            fit = option_value(OPTIONS[name], value) if name in OPTIONS else None
-            if fit is not None:
-                taken.setdefault(port, {})[name] = fit
-    return taken
+def _follows(fault: Fault, gone: Iterable[Path]) -> bool:
+    """Whether something is missing only because it was dropped, with a problem of its own."""
+    path = fault.finding.path
+    if fault.finding.code == "missing-key":
+        return any(lost[: len(path) + 1] in ((*path, fault.key), (*path, "?")) for lost in gone)
+    return fault.finding.code == "value" and any(lost[: len(path)] == path for lost in gone)

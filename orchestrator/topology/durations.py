@@ -6,11 +6,11 @@ import re
 
 _UNITS_S = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 _WHOLE = re.compile(
-    r"(?=\d)(?:\d{1,9}h)?(?:\d{1,9}m(?!s))?(?:\d{1,9}(?:\.\d{1,9})?s)?(?:\d{1,9}(?:\.\d{1,9})?ms)?"
+    r"(?=[0-9])(?:[0-9]{1,9}h)?(?:[0-9]{1,9}m(?!s))?(?:[0-9]{1,9}(?:\.[0-9]{1,9})?s)?(?:[0-9]{1,9}(?:\.[0-9]{1,9})?ms)?"
 )
-_PART = re.compile(r"([\d.]+)(ms|[hms])")
+_PART = re.compile(r"([0-9.]+)(ms|[hms])")
 
-PATTERN = r"^(?=\d)(\d+h)?(\d+m(?!s))?(\d+(\.\d+)?s)?(\d+(\.\d+)?ms)?$"
+PATTERN = r"^(?=[0-9])([0-9]+h)?([0-9]+m(?!s))?([0-9]+(\.[0-9]+)?s)?([0-9]+(\.[0-9]+)?ms)?$"
 """The same for JSON Schema."""
 
 
@@ -22,6 +22,6 @@ def parse_duration(text: str) -> float:
 
 
 def _advice(text: str) -> str:
-    if re.fullmatch(r"\d{1,9}(\.\d{1,9})?", text):
+    if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", text):
         return f"it has no unit (write {text}s or {text}ms)"
     return "it is no number with a unit (write it as 250ms, 10s, 1m30s or 2h)"

@@ -13,7 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Fiel
 from pydantic_core import PydanticCustomError
 
 from orchestrator.topology import durations
-from orchestrator.topology.scalars import ScalarError, resolve
+from orchestrator.topology.scalars import ScalarError, Value, resolve
 from orchestrator.topology.tree import Expanded
 
 TEXT, LISTED, MAPPED = "<text>", "<list>", "<mapping>"
@@ -31,8 +31,8 @@ LATER = {
 """Keys of the format that this version does not support yet, by the level at which they stand."""
 
 
-def settled(value: Any) -> Any:
-    """The value as YAML reads it, where it came from an unquoted variable."""
+def settled(value: Value) -> Value:
+    """The value as YAML reads it, where it came from a variable."""
     if not isinstance(value, Expanded):
         return value
     try:
@@ -41,27 +41,27 @@ def settled(value: Any) -> Any:
         return str(value)
 
 
-def _text(value: Any) -> str:
+def _text(value: Value) -> str:
     if not isinstance(value, str):
         raise PydanticCustomError("text", "must be text")
     return str(value)
 
 
-def _integer(value: Any) -> int:
+def _integer(value: Value) -> int:
     value = settled(value)
     if not isinstance(value, int) or isinstance(value, bool):
         raise PydanticCustomError("integer", "must be a whole number")
     return value
 
 
-def _flag(value: Any) -> bool:
+def _flag(value: Value) -> bool:
     value = settled(value)
     if not isinstance(value, bool):
         raise PydanticCustomError("flag", "must be true or false")
     return value
 
 
-def _duration(value: Any) -> float:
+def _duration(value: Value) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise PydanticCustomError("duration", "must be a duration, as 250ms, 10s or 1m30s")
     try:
@@ -70,7 +70,7 @@ def _duration(value: Any) -> float:
         raise PydanticCustomError("duration", "{said}", {"said": str(error)}) from error
 
 
-def _command(value: Any) -> Any:
+def _command(value: Value) -> Value:
     """A command in one string, split as a shell would, without a shell."""
     if not isinstance(value, str):
         return value
@@ -83,13 +83,13 @@ def _command(value: Any) -> Any:
     return words
 
 
-def _shape(value: Any) -> str:
+def _shape(value: Value) -> str:
     if isinstance(value, dict | BaseModel):
         return MAPPED
     return LISTED if isinstance(value, list) else TEXT
 
 
-def _listed(value: Any) -> Any:
+def _listed(value: Value) -> Value:
     return [value] if isinstance(value, str) else value
 
 

@@ -34,7 +34,7 @@ ALLOWED = frozenset(
         "unused-endpoint",
     }
 )
-"""Codes that a pattern may allow: what they name can be planned and started, if only to show how it goes wrong."""
+"""Codes that a pattern may allow: what they name can be started, if only to show how it goes wrong."""
 
 
 def lint(view: View) -> Iterator[Finding]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from orchestrator.topology.tree import Finding
 from orchestrator.topology.view import View
@@ -43,10 +44,8 @@ def lonely_endpoints(view: View) -> Iterator[Finding]:
             lossy = all(wire.kind in PUBLISHES for wire in binders)
             text = f"nobody connects to '{name}'"
             hint = f"a node needs connect: {name}"
-            severity = "warning" if lossy else "error"
-            yield Finding(
-                code="nobody-connects", text=text, path=path, hint=hint, severity=severity, on="key"
-            )
+            finding = Finding(code="nobody-connects", text=text, path=path, hint=hint, on="key")
+            yield replace(finding, severity="warning") if lossy else finding
 
 
 def fixed_addresses(view: View) -> Iterator[Finding]:
@@ -58,7 +57,8 @@ def fixed_addresses(view: View) -> Iterator[Finding]:
         for wire in binders:
             replicas = view.pattern.nodes[wire.node].replicas
             if replicas > 1 and not view.pattern.nodes[wire.node].external:
-                text = f"{replicas} replicas of '{wire.node}' cannot all bind {view.pattern.endpoints[name].address}"
+                shown = view.pattern.endpoints[name].address
+                text = f"{replicas} replicas of '{wire.node}' cannot all bind {shown}"
                 hint = "write ipc or tcp://127.0.0.1:*, and each gets its own"
                 yield Finding(code="bind-replicas", text=text, path=view.wires[wire], hint=hint)
         for wire in binders[1:]:
@@ -116,10 +116,8 @@ def port_codecs(view: View) -> Iterator[Finding]:
     for wire, path in view.wires.items():
         other = first.setdefault((wire.node, wire.port), wire)
         if wire.port and view.codec(other.endpoint) != view.codec(wire.endpoint):
-            text = (
-                f"port '{wire.port}' of '{wire.node}' meets '{other.endpoint}' in {view.codec(other.endpoint)}"
-                f" and '{wire.endpoint}' in {view.codec(wire.endpoint)}"
-            )
+            met = " and ".join(f"'{name}' in {view.codec(name)}" for name in (other.endpoint, wire.endpoint))
+            text = f"port '{wire.port}' of '{wire.node}' meets {met}"
             yield Finding(code="port-codecs", text=text, path=path, hint="give both endpoints one codec")
 
 

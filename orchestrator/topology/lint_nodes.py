@@ -46,7 +46,7 @@ def misplaced_keys(view: View) -> Iterator[Finding]:
             continue
         keys = _OURS_ONLY if node.command else (*_OURS_ONLY, *_LAUNCHED_ONLY)
         for key in keys:
-            if key in node.model_fields_set or key + "_s" in node.model_fields_set:
+            if key in view.keys[name]:
                 what = "a command" if node.command else "what somebody else starts"
                 text = f"cannot give '{key}' to {what}"
                 hint = "it is a key of roles" if key in _OURS_ONLY else ""
@@ -130,7 +130,7 @@ def dependencies(view: View) -> Iterator[Finding]:
             path = view.node_path(name, "depends_on", index)
             if other == name:
                 yield Finding(code="depends-on", text=f"'{name}' cannot depend on itself", path=path)
-            elif other not in view.pattern.nodes:
+            elif other not in view.pattern.nodes and other not in view.lost:
                 hint = did_you_mean_or_list(other, view.pattern.nodes, "nodes")
                 yield Finding(code="depends-on", text=f"unknown node '{other[:40]}'", path=path, hint=hint)
     cycle = _cycle({name: node.depends_on for name, node in view.nodes()})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from orchestrator.topology.form import settled
 from orchestrator.topology.suggest import did_you_mean, did_you_mean_or_list
 from orchestrator.topology.tree import Finding
 from orchestrator.topology.view import View
@@ -67,7 +68,8 @@ def option_values(view: View) -> Iterator[Finding]:
 def option_value(option: Option, value: object) -> int | str | None:
     """The value as a socket takes it, None where it does not fit."""
     if option.type == "str":
-        return value if isinstance(value, str) and value else None
+        return str(value) if isinstance(value, str) and value else None
+    value = settled(value)
     if not isinstance(value, int):
         return None
     if option.type == "flag":
@@ -77,16 +79,12 @@ def option_value(option: Option, value: object) -> int | str | None:
 
 def relaxed(view: View) -> Iterator[Finding]:
     """REQ_RELAXED without REQ_CORRELATE: a late reply is taken for the reply to a later request."""
-    for node, ports in view.raw_options.items():
-        for port, options in ports.items():
-            if options.get("REQ_RELAXED") and not options.get("REQ_CORRELATE"):
-                text = (
-                    "REQ_RELAXED without REQ_CORRELATE takes a late reply for the answer to a later request"
-                )
-                path = view.node_path(node, "options", port, "REQ_RELAXED")
-                yield Finding(
-                    code="relaxed-without-correlate", text=text, path=path, hint="set both", on="key"
-                )
+    for node, port, name, value in _written(view):
+        correlates = view.raw_options[node][port].get("REQ_CORRELATE")
+        if name == "REQ_RELAXED" and value and not correlates and view.shapes[node].ports[port].kind == "REQ":
+            text = "REQ_RELAXED without REQ_CORRELATE takes a late reply for the answer to a later request"
+            path = view.node_path(node, "options", port, name)
+            yield Finding(code="relaxed-without-correlate", text=text, path=path, hint="set both", on="key")
 
 
 def conflate(view: View) -> Iterator[Finding]:

@@ -7,12 +7,13 @@ the reader slow or fall. PyYAML's events are built into the tree here, without i
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import yaml
 
 from orchestrator.topology.problem import LINE_BREAK, NOWHERE, Mark, Problem, TopologyError
-from orchestrator.topology.scalars import ScalarError, quoted, resolve
+from orchestrator.topology.scalars import ScalarError, quoted, resolve, shown
 from orchestrator.topology.tree import Entry, Listing, Node, Path, Scalar, Table
 from orchestrator.topology.yamlwords import in_words, needs_quotes, repair_quotes
 
@@ -20,6 +21,10 @@ MAX_BYTES = 256 * 1024
 MAX_DEPTH = 20
 MAX_VALUES = 20_000
 MAX_REPAIRS = 20
+
+
+Loader = Any
+"""A yaml.SafeLoader, the type stubs of which lack what is used here."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,14 +47,14 @@ def load(text: str) -> Loaded:
     placeholders: set[tuple[int, int]] = set()
     readable = text
     while True:
-        loader = yaml.SafeLoader("")
+        loader: Loader | None = None
         try:
             loader = yaml.SafeLoader(readable)
             builder = _build(loader, text, placeholders)
         except yaml.YAMLError as error:
             repair = None
             if isinstance(error, yaml.MarkedYAMLError) and len(repaired) < MAX_REPAIRS:
-                repair = repair_quotes(readable, error, in_flow=bool(loader.flow_level))
+                repair = repair_quotes(readable, error, in_flow=bool(loader and loader.flow_level))
             if repair is None:
                 raise TopologyError([*repaired, in_words(error, readable)]) from error
             readable = repair.text
@@ -67,7 +72,7 @@ _TOO_LARGE = f"cannot read a topology of more than {MAX_BYTES // 1024} KiB"
 _EMPTY = "cannot find a topology: the file is empty"
 
 
-def _build(loader: yaml.SafeLoader, text: str, placeholders: set[tuple[int, int]]) -> _Builder:
+def _build(loader: Loader, text: str, placeholders: set[tuple[int, int]]) -> _Builder:
     """Build the tree from the loader's events; raises yaml.YAMLError where the text is not YAML."""
     builder = _Builder(LINE_BREAK.split(text), placeholders)
     while not builder.full and loader.check_event():
@@ -123,6 +128,8 @@ class _Builder:
 
     def _mark(self, event: yaml.Event) -> Mark:
         start, end = event.start_mark, event.end_mark
+        if start is None or end is None:
+            return Mark(1, 1)
         line = self._lines[start.line] if start.line < len(self._lines) else ""
         stop = end.column if end.line == start.line else len(line)
         return Mark(start.line + 1, start.column + 1, max(1, stop - start.column))
@@ -143,7 +150,7 @@ class _Builder:
             text = f"cannot read a topology of more than {MAX_VALUES} values"
             self._stop(Problem(code="too-large", text=text, mark=self._mark(event)))
         if event.anchor is not None:
-            mark = Mark(event.start_mark.line + 1, event.start_mark.column + 1, len(event.anchor) + 1)
+            mark = replace(self._mark(event), width=len(event.anchor) + 1)
             text = f"cannot use the anchor '&{event.anchor}'"
             self.problems.append(
                 Problem(code="yaml-anchor", text=text, mark=mark, hint="write the value out")
@@ -159,10 +166,7 @@ class _Builder:
             text = f"cannot read deeper than {MAX_DEPTH} levels"
             self._stop(Problem(code="too-deep", text=text, mark=self._mark(event)))
             return
-        mark = Mark(event.start_mark.line + 1, event.start_mark.column + 1)
-        if event.flow_style:
-            mark = self._mark(event)
-        self._frames.append(_Frame(mark, isinstance(event, yaml.MappingStartEvent)))
+        self._frames.append(_Frame(self._mark(event), isinstance(event, yaml.MappingStartEvent)))
 
     def _close(self) -> None:
         frame = self._frames.pop()
@@ -243,8 +247,8 @@ class _Builder:
             frame.skips_value = False
 
     def _odd_key(self, node: Scalar) -> None:
-        made = "nothing" if node.value is None else str(node.value).lower()
         hint = f"quote it: {quoted(node.text)}" if node.text else ""
+        made = "a number" if str(node.value) == node.text else shown(node.value)
         text = (
             f"a key must be text: {node.text[:40]} is {made} to YAML" if node.text else "a key must be text"
         )

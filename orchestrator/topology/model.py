@@ -1,4 +1,4 @@
-"""The topology as values: what a file means once its short forms are written out and its durations are seconds."""
+"""The topology as values: what a file means, its short forms written out and its durations in seconds."""
 
 from __future__ import annotations
 

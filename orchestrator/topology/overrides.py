@@ -107,7 +107,7 @@ def _put(node: Node, path: Path, value: Node, origin: str, done: Path = ()) -> N
     if not path:
         return value
     key, rest = path[0], path[1:]
-    node = _long_form(node, done, str(key), origin)
+    node = _long_form(node, done, str(key))
     if isinstance(node, Listing):
         index = int(key) if str(key).isdecimal() else -1
         if not 0 <= index < len(node.items):
@@ -128,8 +128,8 @@ def _put(node: Node, path: Path, value: Node, origin: str, done: Path = ()) -> N
     return replace(node, entries={**node.entries, name: entry})
 
 
-def _long_form(node: Node, done: Path, key: str, origin: str) -> Node:
-    """The long form of a short one where the path goes on below it: an endpoint's address, a function's name."""
+def _long_form(node: Node, done: Path, key: str) -> Node:
+    """The long form of a short one that the path goes on below: an endpoint's address, a function's name."""
     if not isinstance(node, Scalar) or not isinstance(node.value, str):
         return node
     if len(done) == 4 and done[2] == "endpoints":
@@ -138,4 +138,4 @@ def _long_form(node: Node, done: Path, key: str, origin: str) -> Node:
         field = "function"
     else:
         return node
-    return Table(entries={field: Entry(mark=node.mark, value=node)}, mark=node.mark, origin=node.origin or "")
+    return Table(entries={field: Entry(mark=node.mark, value=node)}, mark=node.mark, origin=node.origin)

@@ -11,7 +11,10 @@ import yaml
 LONGEST_NUMBER = 40
 """Characters of the longest number that is read; longer ones are mistakes, and slow to convert."""
 
-_resolver = yaml.resolver.Resolver()
+Value = Any
+"""A plain value as YAML has them: None, bool, int, float, str, a list or a mapping of these."""
+
+_resolver: Any = yaml.resolver.Resolver()
 _constructor: Any = yaml.constructor.SafeConstructor()
 _TAG = "tag:yaml.org,2002:"
 
@@ -20,7 +23,7 @@ class ScalarError(ValueError):
     """YAML takes the text for something that no topology can hold."""
 
 
-def resolve(text: str) -> Any:
+def resolve(text: str) -> Value:
     """The plain value of unquoted text: None, bool, int, float or str.
 
     Raises ScalarError for dates, merge keys, numbers too large to hold and numbers that are not finite.
@@ -39,7 +42,7 @@ def resolve(text: str) -> Any:
     return _held(value, text)
 
 
-def _held(value: Any, text: str) -> Any:
+def _held(value: Value, text: str) -> Value:
     """The value, where a topology can hold it."""
     if isinstance(value, datetime.date):
         raise ScalarError(f"cannot take {text}: to YAML it is a date")
@@ -56,7 +59,7 @@ def quoted(text: str, *, longest: int = 40) -> str:
     return f"'{shown}'" if '"' in shown or "\\" in shown else f'"{shown}"'
 
 
-def shown(value: Any) -> str:
+def shown(value: Value) -> str:
     """A value in a message: text in quotes, YAML's own words for the rest."""
     if value is None:
         return "nothing"

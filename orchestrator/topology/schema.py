@@ -7,6 +7,7 @@ from typing import Any
 
 from orchestrator.topology import durations
 from orchestrator.topology.form import FileForm
+from orchestrator.topology.scalars import Value
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -22,7 +23,7 @@ def schema_text() -> str:
     return json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"
 
 
-def _tidied(value: Any, key: str = "") -> Any:
+def _tidied(value: Value, key: str = "") -> Value:
     """The schema without what pydantic adds for its own sake: titles, nulls that the file does not need."""
     if isinstance(value, list):
         return [_tidied(item) for item in value]

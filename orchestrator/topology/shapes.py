@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from orchestrator.topology.suggest import did_you_mean_or_list
+from orchestrator.topology.suggest import did_you_mean, did_you_mean_or_list
 from orchestrator.topology.wiring import ParamShape, PortShape, RoleShape
 
 BUILT_IN = {
@@ -67,7 +67,7 @@ def _class_of(role: str) -> tuple[str, str]:
     if not colon:
         raise RoleError(
             f"unknown role '{role[:60]}'",
-            hint=did_you_mean_or_list(role, BUILT_IN, "roles") + ", or write module:Class",
+            hint=did_you_mean(role, BUILT_IN) or f"write module:Class, or one of {', '.join(BUILT_IN)}",
         )
     if not name.isidentifier() or not all(part.isidentifier() for part in module.split(".")):
         raise RoleError(f"cannot read the role '{role[:60]}'", hint="write module:Class")
@@ -162,7 +162,7 @@ class _Reader:
     ) -> None:
         port = _port(value, module)
         if port is not None:
-            self.ports[name] = port
+            self.ports[_told_name(value) or name] = port
             self.params.pop(name, None)
         elif name == "source" and (annotation is None or _is_class_var(annotation)):
             self.source = isinstance(value, ast.Constant) and value.value is True
@@ -257,6 +257,14 @@ def _dotted(expression: ast.expr) -> str:
     if isinstance(expression, ast.Attribute):
         inner = _dotted(expression.value)
         return f"{inner}.{expression.attr}" if inner else ""
+    return ""
+
+
+def _told_name(call: ast.expr | None) -> str:
+    """The name that a port is given where it is not that of its attribute: `feed = Sub(name="updates")`."""
+    for keyword in call.keywords if isinstance(call, ast.Call) else ():
+        if keyword.arg == "name" and isinstance(keyword.value, ast.Constant):
+            return str(keyword.value.value)
     return ""
 
 

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
 from orchestrator.topology.problem import NOWHERE, Mark, Problem
+from orchestrator.topology.scalars import Value
 
 Path = tuple[str | int, ...]
 """Keys and list positions that lead from the root to a value."""
 
 
 class Expanded(str):
-    """Text from an unquoted value with a variable in it: a key that takes no text may read it as YAML would."""
+    """Text from a value with a variable in it; a number's key reads it as YAML reads unquoted text."""
+
+    __slots__ = ()
+
+
+class ExpandedQuoted(Expanded):
+    """The same from a value in quotes: where anything may stand, it stays text."""
 
     __slots__ = ()
 
@@ -22,7 +29,7 @@ class Expanded(str):
 class Scalar:
     """A single value. `text` is how it is written; `quoted` tells text that is text for certain."""
 
-    value: Any
+    value: Value
     mark: Mark
     text: str = ""
     quoted: bool = False
@@ -70,7 +77,7 @@ class Finding:
     on: Literal["key", "value"] = "value"
 
 
-def plain(node: Node) -> Any:
+def plain(node: Node) -> Value:
     """The value without its places."""
     if isinstance(node, Table):
         return {key: plain(entry.value) for key, entry in node.entries.items()}
@@ -99,7 +106,7 @@ def find(node: Node, path: Path) -> Node | None:
 
 
 def without(node: Node, paths: Iterable[Path]) -> Node:
-    """The tree without the values at these paths; a path that leads nowhere, and the root, stay as they are."""
+    """The tree without the values at these paths; the root stays, and a path may lead nowhere."""
     below: dict[str | int, list[Path]] = {}
     for path in paths:
         if path:
@@ -164,7 +171,7 @@ def _place(tree: Node, path: Path, on: str) -> tuple[Mark, str]:
 
 
 def lines_below(tree: Node, path: Path) -> dict[str, int]:
-    """The line of every key below a path, by the keys joined with dots; values from the command line have none."""
+    """The line of every key below a path, by the keys joined with dots; what an option set has none."""
     start = find(tree, path)
     found: dict[str, int] = {}
     for below, node in walk(start) if start is not None else ():

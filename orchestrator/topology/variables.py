@@ -7,7 +7,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from orchestrator.topology.problem import Mark
-from orchestrator.topology.tree import Entry, Expanded, Finding, Listing, Node, Path, Scalar, Table
+from orchestrator.topology.tree import (
+    Entry,
+    Expanded,
+    ExpandedQuoted,
+    Finding,
+    Listing,
+    Node,
+    Path,
+    Scalar,
+    Table,
+)
 
 _VARIABLE = re.compile(r"\$\$|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}$]*))?\}|\$\{")
 
@@ -67,11 +77,12 @@ def _expand_scalar(node: Scalar, path: Path, environment: Mapping[str, str], fau
     text = _VARIABLE.sub(value_of, node.value)
     if len(faults) > before:
         return node
+    expanded = ExpandedQuoted if node.quoted else Expanded
     if len(text) > LONGEST_VALUE:
         said = f"cannot take a value of {len(text)} characters"
         faults.append(Fault(finding=Finding(code="variable", text=said, path=path), mark=node.mark))
         return node
-    return replace(node, value=Expanded(text) if found and not node.quoted else text)
+    return replace(node, value=expanded(text) if found else text)
 
 
 def _fault(node: Scalar, path: Path, match: re.Match[str]) -> Fault:

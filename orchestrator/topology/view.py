@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from orchestrator.topology.addresses import Address
@@ -16,9 +16,10 @@ class View:
     """A pattern for the rules.
 
     `wires` gives each wire the path of its use. `addresses` lacks the endpoints whose address cannot be
-    read. `raw_options` are the options as written. `damaged` names the nodes of which something was left
-    out; whatever a rule would miss in them may have stood there, and so it keeps silent. `entire` is false
-    where the wires are not all known.
+    read. `keys` are those that a node is written with, `raw_options` its options as written. `damaged`
+    names the nodes of which something was left out; whatever a rule would miss in them may have stood
+    there, and so it keeps silent. `lost` names the nodes and endpoints that were left out whole. `entire`
+    is false where the wires are not all known.
     """
 
     name: str
@@ -26,8 +27,10 @@ class View:
     wires: Mapping[Wire, Path]
     shapes: Mapping[str, RoleShape]
     addresses: Mapping[str, Address]
+    keys: Mapping[str, Collection[str]]
     raw_options: Mapping[str, Mapping[str, Mapping[str, object]]]
     damaged: frozenset[str]
+    lost: frozenset[str]
     entire: bool
 
     def path(self, *keys: str | int) -> Path:

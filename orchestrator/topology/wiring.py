@@ -1,4 +1,4 @@
-"""Which port of which node meets which endpoint: the file's `bind` and `connect` resolved against the roles' ports."""
+"""Which port of which node meets which endpoint: `bind` and `connect` resolved against the roles' ports."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from orchestrator.topology.tree import Finding, Path
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PortShape:
-    """A port as a role declares it; `kind` is the socket kind in capitals. An optional port may stay unconnected."""
+    """A port as a role declares it, its socket kind in capitals. An optional one may stay unconnected."""
 
     kind: str
     optional: bool = False
@@ -53,7 +53,7 @@ class Wire:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Use:
-    """One endpoint under a node's `bind` or `connect`, as written: `port` is "" where the file does not tell it."""
+    """One endpoint under a node's `bind` or `connect`; `port` is "" where the file does not tell it."""
 
     mode: Literal["bind", "connect"]
     port: str

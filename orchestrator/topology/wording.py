@@ -2,29 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic_core import ErrorDetails
 
 from orchestrator.topology.form import LATER, TAGS, level_of
-from orchestrator.topology.scalars import quoted, shown
+from orchestrator.topology.scalars import ScalarError, Value, quoted, resolve, shown
 from orchestrator.topology.suggest import did_you_mean, nearest
 from orchestrator.topology.tree import Finding, Node, Path, Scalar, Table, child, find
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """A finding, and the path of what must go so that the rest can be read."""
+    """A finding, the path of what must go so that the rest can be read, and a missing key.
+
+    One that `follows` from another is not told.
+    """
 
     finding: Finding
     drop: Path
+    key: str = ""
+    follows: bool = False
 
 
 def faults_of(errors: Iterable[ErrorDetails], tree: Node) -> list[Fault]:
-    """Our words for each of pydantic's errors about `tree`."""
-    return [_fault(error, tree) for error in errors]
+    """Our words for each of pydantic's errors about `tree`.
+
+    A key that is missing only because it is misspelt is told once, as an unknown key.
+    """
+    faults = [_fault(error, tree) for error in errors]
+    meant = {
+        (*fault.finding.path[:-1], fault.finding.hint)
+        for fault in faults
+        if fault.finding.code == "unknown-key"
+    }
+    return [replace(fault, follows=_misspelt(fault, meant)) for fault in faults]
+
+
+def _misspelt(fault: Fault, meant: Collection[Path]) -> bool:
+    if fault.finding.code != "missing-key":
+        return False
+    return (*fault.finding.path, did_you_mean(fault.key, [fault.key])) in meant
 
 
 def _fault(error: ErrorDetails, tree: Node) -> Fault:
@@ -85,6 +105,7 @@ def _missing(path: Path, key: str) -> Fault:
     return Fault(
         finding=Finding(code="missing-key", text=text, path=path, hint=hints.get(key, ""), on="key"),
         drop=path or (key,),
+        key=key,
     )
 
 
@@ -142,37 +163,49 @@ def not_text(key: str, node: Node | None) -> tuple[str, str]:
 def _value_text(kind: str, key: str, node: Node | None, context: Mapping[str, Any]) -> tuple[str, str] | None:
     """Text and hint for a value of the wrong kind; None for kinds of error that are not known here."""
     value = node.value if isinstance(node, Scalar) else ({} if isinstance(node, Table) else [])
+    told: tuple[str, str] | None = None
     if kind == "text":
-        return not_text(key, node)
-    if kind == "literal_error":
-        return _not_a_choice(key, node, value, str(context["expected"]))
-    if kind in ("greater_than_equal", "less_than_equal"):
+        told = not_text(key, node)
+    elif kind == "literal_error":
+        told = _not_a_choice(key, node, value, str(context["expected"]))
+    elif kind in ("greater_than_equal", "less_than_equal"):
         bound = f"at least {context['ge']}" if "ge" in context else f"at most {context['le']}"
-        return f"{key} must be {bound}, not {shown(value)}", ""
-    if kind == "duration":
-        said = str(context.get("said", ""))
-        if said:
-            text, _, hint = said.partition(" (")
-            return text, hint.rstrip(")")
-        return f"{key} must be a duration, not {shown(value)}", "write it as 250ms, 10s or 1m30s"
-    if kind == "command":
-        said = str(context.get("said", "it is empty"))
-        return f"cannot split {key} into words: {said}", "write it as a list"
-    kinds = {
-        "integer": "a whole number",
-        "flag": "true or false",
-        "dict_type": "a mapping",
-        "model_type": "a mapping",
-        "list_type": "a list",
-    }
-    if kind in kinds:
-        return f"{key} must be {kinds[kind]}, not {shown(value)}", ""
-    if kind == "too_short":
-        return f"{key} must not be empty", ""
-    return None
+        told = f"{key} must be {bound}, not {shown(value)}", ""
+    elif kind == "duration" and "said" in context:
+        text, _, hint = str(context["said"]).partition(" (")
+        told = text, hint.rstrip(")")
+    elif kind == "command":
+        told = f"cannot split {key} into words: {context.get('said', 'it is empty')}", "write it as a list"
+    elif kind in _KINDS:
+        told = f"{key} must be {_KINDS[kind]}, not {shown(value)}", _without_quotes(kind, node)
+    elif kind == "too_short":
+        told = f"{key} must not be empty", ""
+    return told
 
 
-def _not_a_choice(key: str, node: Node | None, value: Any, expected: str) -> tuple[str, str]:
+_KINDS = {
+    "integer": "a whole number",
+    "flag": "true or false",
+    "duration": "a duration, as 250ms, 10s or 1m30s",
+    "dict_type": "a mapping",
+    "model_type": "a mapping",
+    "list_type": "a list",
+}
+
+
+def _without_quotes(kind: str, node: Node | None) -> str:
+    """A hint for text in quotes that would be right without them."""
+    if kind not in ("integer", "flag") or not isinstance(node, Scalar) or not node.quoted:
+        return ""
+    try:
+        bare = resolve(node.text)
+    except ScalarError:
+        return ""
+    right = type(bare) is (int if kind == "integer" else bool)
+    return "write it without quotes" if right else ""
+
+
+def _not_a_choice(key: str, node: Node | None, value: Value, expected: str) -> tuple[str, str]:
     choices = expected.replace(" or ", ", ")
     names = [choice.strip("'") for choice in choices.split(", ")]
     if isinstance(node, Scalar) and not isinstance(value, str) and names != ["1"]:

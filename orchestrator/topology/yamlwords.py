@@ -17,7 +17,7 @@ _CLOSERS = {"[": "]", "{": "}"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Repair:
-    """A value without its quotes: the text with a placeholder of the same length, the place and the problem."""
+    """A value that lacks quotes: the text with a placeholder of the same length, the place, the problem."""
 
     text: str
     mark: Mark
@@ -25,13 +25,14 @@ class Repair:
 
 
 def repair_quotes(text: str, error: yaml.MarkedYAMLError, *, in_flow: bool) -> Repair | None:
-    """Put a placeholder in place of a value that begins with one of YAML's own characters; None if that is not the fault."""
+    """Put a placeholder for a value that begins with one of YAML's own characters; None for other faults."""
     at = error.context_mark if error.context in _VALUE_CONTEXTS else error.problem_mark
     if at is None or at.index >= len(text) or text[at.index] not in _INDICATORS:
         return None
     start = at.index
     before = text[start - at.column : start].rstrip()
-    if not (in_flow or before.endswith(":") or before.strip() == "-"):
+    alone = not before and not LINE_BREAK.search(text) and ":" not in text
+    if not (in_flow or before.endswith(":") or before.strip() == "-" or alone):
         return None
     raw = _raw_value(text, start, in_flow=in_flow)
     mark = Mark(at.line + 1, at.column + 1)
@@ -64,7 +65,7 @@ def _raw_value(text: str, start: int, *, in_flow: bool) -> str:
 
 
 def in_words(error: yaml.YAMLError, text: str) -> Problem:
-    """One clear problem for an error of the YAML reader, at the place where the fault is rather than where it shows."""
+    """One clear problem for an error of the YAML reader, where the fault is rather than where it shows."""
     if isinstance(error, yaml.reader.ReaderError):
         return _unreadable(error, text)
     if not isinstance(error, yaml.MarkedYAMLError) or error.problem_mark is None:

@@ -71,35 +71,35 @@ class Option:
     kinds: frozenset[str] | None = None
 
 
-def _only(*kinds: str, type: Literal["int", "flag", "str"] = "flag") -> Option:  # noqa: A002 - the field's name
-    return Option(type=type, kinds=frozenset(kinds))
+def _flag_of(*kinds: str) -> Option:
+    return Option(type="flag", kinds=frozenset(kinds))
 
 
 OPTIONS: dict[str, Option] = {
     "AFFINITY": Option(high=2**63 - 1),
     "BACKLOG": Option(),
     "BINDTODEVICE": Option(type="str"),
-    "CONFLATE": _only("PUSH", "PULL", "PUB", "SUB", "DEALER"),
+    "CONFLATE": _flag_of("PUSH", "PULL", "PUB", "SUB", "DEALER"),
     "CONNECT_TIMEOUT": Option(),
     "HANDSHAKE_IVL": Option(),
     "HEARTBEAT_IVL": Option(),
     "HEARTBEAT_TIMEOUT": Option(low=-1),
     "HEARTBEAT_TTL": Option(high=6_553_599),
     "IMMEDIATE": Option(type="flag"),
-    "INVERT_MATCHING": _only("PUB", "XPUB", "SUB"),
+    "INVERT_MATCHING": _flag_of("PUB", "XPUB", "SUB"),
     "IPV6": Option(type="flag"),
     "MAXMSGSIZE": Option(low=-1, high=2**63 - 1),
     "MULTICAST_HOPS": Option(low=1),
-    "PROBE_ROUTER": _only("ROUTER", "DEALER", "REQ"),
+    "PROBE_ROUTER": _flag_of("ROUTER", "DEALER", "REQ"),
     "RCVBUF": Option(low=-1),
     "RCVHWM": Option(kinds=frozenset({"PULL", "SUB", "XSUB", "REQ", "REP", "ROUTER", "DEALER"})),
     "RECONNECT_IVL": Option(low=-1),
     "RECONNECT_IVL_MAX": Option(),
-    "REQ_CORRELATE": _only("REQ"),
-    "REQ_RELAXED": _only("REQ"),
-    "ROUTER_HANDOVER": _only("ROUTER"),
-    "ROUTER_MANDATORY": _only("ROUTER"),
-    "ROUTING_ID": _only("REQ", "DEALER", "ROUTER", type="str"),
+    "REQ_CORRELATE": _flag_of("REQ"),
+    "REQ_RELAXED": _flag_of("REQ"),
+    "ROUTER_HANDOVER": _flag_of("ROUTER"),
+    "ROUTER_MANDATORY": _flag_of("ROUTER"),
+    "ROUTING_ID": Option(type="str", kinds=frozenset({"REQ", "DEALER", "ROUTER"})),
     "SNDBUF": Option(low=-1),
     "SNDHWM": Option(kinds=frozenset({"PUSH", "PUB", "XPUB", "REQ", "REP", "ROUTER", "DEALER"})),
     "SOCKS_PROXY": Option(type="str"),
@@ -109,7 +109,7 @@ OPTIONS: dict[str, Option] = {
     "TCP_KEEPALIVE_INTVL": Option(low=-1),
     "TCP_MAXRT": Option(),
     "TOS": Option(high=255),
-    "XPUB_NODROP": _only("PUB", "XPUB"),
+    "XPUB_NODROP": _flag_of("PUB", "XPUB"),
 }
 """Options by their ZeroMQ names, without `ZMQ_`. A PUB binds as an XPUB and so takes that one's options."""
 

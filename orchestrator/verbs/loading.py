@@ -9,7 +9,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from orchestrator.run.plan import Plan, make_plan
+from orchestrator.run.plan import Plan
+from orchestrator.run.planner import make_plan
 from orchestrator.sources import check_file
 from orchestrator.topology.check import Checked
 from orchestrator.topology.problem import Problem, TopologyError, as_json, render

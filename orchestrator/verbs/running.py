@@ -79,10 +79,13 @@ class _Outcome:
 
 
 def run(options: RunOptions, terminal: Terminal, runner: Runner) -> int:
-    """Run what the options ask for and report on it; the exit code, the worst of all patterns."""
+    """Run what the options ask for and report on it; the exit code, the worst of all patterns.
+
+    Raises CommandError where the JSON document that is asked for could not be written.
+    """
+    check_target(options.json)
     outcome = _Outcome()
     try:
-        check_target(options.json)
         _run_patterns(options, terminal, runner, outcome)
     except CommandError as told:
         terminal.tell(told.text + "\n")

@@ -12,7 +12,7 @@ from orchestrator.graph import dot, mermaid
 from orchestrator.outcome.summary import to_json
 from orchestrator.planpage import plan_text
 from orchestrator.terminal import Terminal
-from orchestrator.topology.schema import schema as file_schema
+from orchestrator.topology.schema import schema_text
 from orchestrator.verbs.documents import VERSION, check_target, worst, write_document
 from orchestrator.verbs.fault import CommandError
 from orchestrator.verbs.loading import Loaded, Overrides, load, make_plans
@@ -69,7 +69,7 @@ def graph(file: str, *, pattern: str | None, overrides: Overrides, form: str, te
 
 def schema(terminal: Terminal) -> int:
     """Show the JSON Schema of a topology file."""
-    terminal.answer(to_json(file_schema()).decode())
+    terminal.answer(schema_text())
     return 0
 
 

@@ -1,0 +1,197 @@
+"""Books: what was sent and received on a link, when that is final, and what was lost.
+
+A book closes when its senders will send no more and it balances, or when it is certain that it never will: somebody on the
+link died or left early, and everyone who could still receive has been waiting for a while.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from orchestrator.run.crew import Crew, Member, Step
+from orchestrator.run.events import BookClosed
+from orchestrator.run.plan import BookPlan
+from roles.kit.messages import End
+from roles.kit.slot import State
+
+SLOWEST_BYTES_PER_S = 50e6
+"""A message in transit may be this slow before it is taken for lost: 200 MB get four seconds more."""
+
+
+class Book:
+    """One book of a run, looked at after each reading of the slots."""
+
+    def __init__(self, plan: BookPlan, crew: Crew) -> None:
+        self.plan = plan
+        self.closed = False
+        self.closed_s: float | None = None
+        self._crew = crew
+        self._senders = [(crew.members[name], port) for name, port in plan.senders]
+        self._receivers = [(crew.members[name], port) for name, port in plan.receivers]
+        self._conduits = crew.named(plan.conduits)
+        self._balanced_before = False
+
+    @property
+    def sent(self) -> int:
+        """Messages that senders of ours have sent."""
+        return sum(member.count(port).sent for member, port in self._senders)
+
+    @property
+    def received(self) -> int:
+        """Messages that receivers of ours have handled."""
+        return sum(member.count(port).received for member, port in self._receivers)
+
+    @property
+    def balances(self) -> bool:
+        """All that was sent has been handled."""
+        return self.received >= self.sent
+
+    @property
+    def sending_is_over(self) -> bool:
+        """No sender will send again: ours have finished, commands have exited; of externals one never knows."""
+        strangers = self._crew.named(self.plan.strangers_send)
+        return all(member.quiet for member, _ in self._senders) and all(member.over for member in strangers)
+
+    @property
+    def receivers_left(self) -> list[tuple[Member, str]]:
+        """Receivers that may still take something."""
+        return [(member, port) for member, port in self._receivers if not member.quiet]
+
+    @property
+    def nobody_takes(self) -> bool:
+        """Every receiver has finished or is gone, commands included."""
+        strangers = self._crew.named(self.plan.strangers_receive)
+        return not self.receivers_left and all(member.over for member in strangers)
+
+    def members(self) -> Iterable[Member]:
+        """Everyone of ours on the link, proxies included."""
+        return [member for member, _ in (*self._senders, *self._receivers)] + self._conduits
+
+    def look(self) -> None:
+        """Close the book if it is final, and tell its receivers that no more will come."""
+        if self.closed:
+            return
+        if self.plan.idle_after_s is not None and self._quiet_for(self.plan.idle_after_s):
+            self._end_receivers()
+        if not self.sending_is_over:
+            return
+        if self.plan.kind == "counted":
+            self._look_at_balance()
+        elif not self.receivers_left:
+            self.close()
+        elif self._quiet_for(self._settle_s) and (self.plan.kind == "open" or self._broken):
+            self._end_receivers()
+
+    def _look_at_balance(self) -> None:
+        if not self.receivers_left:
+            self.close()
+        elif self.balances:
+            if self._balanced_before:
+                self.close()
+            self._balanced_before = True
+        elif self._broken and self._quiet_for(self._settle_s):
+            self.close()
+
+    @property
+    def _settle_s(self) -> float:
+        """How long to wait for what may be on its way: large messages take their time."""
+        gap_bytes = sum(member.count(port).bytes_sent for member, port in self._senders) - sum(
+            member.count(port).bytes_received for member, port in self._receivers
+        )
+        return self._crew.plan.settle_s + max(0, gap_bytes) / SLOWEST_BYTES_PER_S
+
+    @property
+    def _broken(self) -> bool:
+        """Something may be gone: somebody died, or a receiver left before the others."""
+        early = any(member.step is Step.DONE for member, _ in self._receivers)
+        return early or any(member.lost_its_way for member in self.members())
+
+    def _quiet_for(self, seconds: float) -> bool:
+        """Every receiver has been waiting at its port, and no sender has changed, for so long."""
+        left = self.receivers_left
+        since_s = max([member.changed_s for member in self.members()], default=0.0)
+        return bool(left) and all(m.receives_at(port) for m, port in left) and self._crew.now_s - since_s >= seconds
+
+    def _end_receivers(self) -> None:
+        for member, port in self.receivers_left:
+            self._crew.tell(member, End(port=port))
+
+    def close(self, *, cut: bool = False) -> None:
+        """Close the book with what it says now. `cut` says that the run was ended before all could be read."""
+        if self.closed:
+            return
+        self.closed = True
+        self.closed_s = self._crew.now_s
+        gap = max(0, self.sent - self.received)
+        lost = unread = None
+        if self.plan.kind == "counted":
+            died = any(member.lost_its_way for member in self.members())
+            nobody_waited = cut or not self.receivers_left
+            unread = gap if nobody_waited and not died else 0
+            lost = gap - unread
+        self._crew.publish(
+            BookClosed(
+                at_s=self._crew.now_s,
+                book=self.plan.name,
+                replies=self.plan.replies,
+                sent=self.sent if self.plan.senders or self.plan.kind == "counted" else None,
+                received=self.received if self.plan.receivers or self.plan.kind == "counted" else None,
+                lost=lost,
+                unread=unread,
+                foreign=self._foreign(),
+            )
+        )
+        if lost:
+            self._tell_loss(lost)
+        self._end_receivers()
+
+    def _foreign(self) -> int:
+        malformed = sum(member.count(port).foreign for member, port in self._receivers)
+        surplus = max(0, self.received - self.sent) if self.plan.kind == "counted" else 0
+        return malformed + surplus
+
+    def _tell_loss(self, lost: int) -> None:
+        what = f"{self.plan.name} {'replies ' if self.plan.replies else ''}lost {lost} of {self.sent}"
+        text = f"{what}: {who_held(lost, self._receivers, self._senders, self._conduits)}"
+        endpoint = self.plan.endpoints[0]
+        self._crew.problem("lost", text, endpoint=endpoint, where=f"endpoints.{endpoint}")
+
+
+def who_held(
+    lost: int,
+    receivers: Sequence[tuple[Member, str]],
+    senders: Sequence[tuple[Member, str]],
+    conduits: Sequence[Member],
+) -> str:
+    """Where lost messages were, as far as the slots tell."""
+    gone = [member for member, _ in receivers if member.lost_its_way]
+    left = [member for member, _ in receivers if member.step is Step.DONE and not member.lost_its_way]
+    holders = [member.name for member in gone if member.reading.state in (State.RUNNING, State.SENDING)][:lost]
+    parts = [f"{name} held 1 unfinished" for name in holders]
+    rest = lost - len(holders)
+    if rest:
+        parts.append(f"{rest} {'was' if rest == 1 else 'were'} {_whereabouts(gone, left, senders, conduits, holders)}")
+    return ", ".join(parts)
+
+
+def _whereabouts(
+    gone: list[Member],
+    left: list[Member],
+    senders: Sequence[tuple[Member, str]],
+    conduits: Sequence[Member],
+    holders: list[str],
+) -> str:
+    dead_senders = [member.name for member, _ in senders if member.lost_its_way]
+    if gone:
+        return "on the way to " + ("it" if holders == [gone[0].name] and len(gone) == 1 else _names(gone))
+    if dead_senders:
+        return f"still with {', '.join(dead_senders)}"
+    if any(member.lost_its_way for member in conduits):
+        return f"in {_names([member for member in conduits if member.lost_its_way])}"
+    if left:
+        return f"on the way to {_names(left)}, which finished before the others"
+    return "on the way"
+
+
+def _names(members: Sequence[Member]) -> str:
+    return ", ".join(member.name for member in members)

@@ -1,0 +1,42 @@
+"""Commands: all that the coordinator can ask for, as values. The runner carries them out."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from orchestrator.run.events import Known
+from roles.kit.messages import Down
+
+
+class Command(msgspec.Struct, frozen=True, tag=True):
+    """Base of all commands."""
+
+
+class Launch(Command):
+    """Start a process. `addresses` are those that a command is told, by endpoint; a role hears them by Connect."""
+
+    process: str
+    incarnation: int = 0
+    addresses: dict[str, tuple[str, ...]] = {}
+
+
+class Tell(Command):
+    """Say something to a process on the control channel."""
+
+    process: str
+    message: Down
+
+
+class Signal(Command):
+    """Send a signal to a process."""
+
+    process: str
+    signal: Literal["SIGTERM", "SIGKILL"]
+
+
+class Publish(Command):
+    """Make an event known to the observers."""
+
+    event: Known

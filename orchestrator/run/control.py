@@ -1,0 +1,42 @@
+"""The orchestrator's end of the control channel: one ROUTER for all processes of a run."""
+
+from __future__ import annotations
+
+import zmq
+
+from roles.kit import messages
+
+
+class ControlChannel:
+    """Hears and tells processes by name and incarnation. `address` is a ZeroMQ address to bind."""
+
+    def __init__(self, address: str) -> None:
+        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        self.socket = self._context.socket(zmq.ROUTER)
+        self.socket.set_hwm(0)
+        self.socket.set(zmq.BACKLOG, 4096)
+        self.socket.bind(address)
+
+    def hear(self) -> list[tuple[str, int, messages.Up]]:
+        """All that has been said since: process, incarnation, message. What is no control message is dropped."""
+        heard = []
+        while True:
+            try:
+                identity, frame = self.socket.recv_multipart(zmq.NOBLOCK)
+            except zmq.Again:
+                return heard
+            except ValueError:
+                continue
+            name, _, incarnation = identity.decode(errors="replace").rpartition("/")
+            try:
+                heard.append((name, int(incarnation), messages.decode_up(frame)))
+            except ValueError:
+                continue
+
+    def tell(self, process: str, incarnation: int, message: messages.Down) -> None:
+        """Say something to a process; one that is no more does not hear it."""
+        self.socket.send_multipart([f"{process}/{incarnation}".encode(), messages.encode(message)])
+
+    def close(self) -> None:
+        """Forget what has not been heard, and close."""
+        self._context.destroy(linger=0)

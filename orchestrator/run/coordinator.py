@@ -1,0 +1,364 @@
+"""The coordinator: events in, commands out. Pure: no socket, no file, no clock; time comes with the events.
+
+A run goes through phases. STARTING launches stage by stage until Go. WORKING lets the books close. DRAINING is the same
+with the sources asked to finish, because the user, a duration or a failure wants it. STOPPING ends the processes. OVER
+is the end. Each event may bring the next phase; none goes back.
+"""
+
+from __future__ import annotations
+
+import enum
+
+from orchestrator.run import events
+from orchestrator.run.books import Book
+from orchestrator.run.commands import Command
+from orchestrator.run.crew import Crew, Member, Step
+from orchestrator.run.endings import Endings, awaited_commands
+from orchestrator.run.launcher import Launcher
+from orchestrator.run.plan import Plan
+from orchestrator.run.stopper import Stopper
+from roles.kit.messages import Bound, Failed, Finished, Ready
+from roles.kit.slot import Reading
+
+DRAIN_AFTER_FAILURE_S = 1.0
+PROGRESS_EVERY_S = 0.1
+_SIGNAL_CODES = {"SIGINT": 130, "SIGTERM": 143}
+_PROBLEM_CODES = {"setup": 2, "bind": 3, "launch": 3}
+
+
+class Phase(enum.IntEnum):
+    """How far the run is."""
+
+    STARTING = 0
+    WORKING = 1
+    DRAINING = 2
+    STOPPING = 3
+    OVER = 4
+
+
+class Coordinator:
+    """Decides what happens next in one run of one plan.
+
+    Feed it every event through `handle` and carry out the commands that it returns, in order. `outline` is the first
+    event to be published; `sockets` the run's private directory.
+    """
+
+    def __init__(self, plan: Plan, outline: events.RunStarted, *, sockets: str) -> None:
+        self.phase = Phase.STARTING
+        self._plan = plan
+        self._outline = outline
+        self._crew = Crew(plan)
+        self._launcher = Launcher(self._crew, sockets=sockets)
+        self._books = [Book(book, self._crew) for book in plan.books]
+        self._endings = Endings(self._crew, self._books)
+        self._stopper = Stopper(self._crew)
+        self._went_s: float | None = None
+        self._cut_s: float | None = None
+        self._drained_s: float | None = None
+        self._interrupted: str | None = None
+        self._progress_s = 0.0
+
+    def handle(self, event: events.Event) -> tuple[Command, ...]:
+        """Take in one event; the commands that follow from it. Events of one process come in the order they happened."""
+        self._crew.now_s = max(self._crew.now_s, event.at_s)
+        if self.phase is Phase.OVER:
+            return ()
+        match event:
+            case events.Began():
+                self._crew.publish(self._outline)
+            case events.Launched():
+                self._launched(event)
+            case events.LaunchFailed():
+                self._fail("launch", event.text, self._crew.members[event.process])
+            case events.Heard():
+                self._heard(event)
+            case events.Exited():
+                self._exited(event)
+            case events.Read():
+                self._read(event.readings)
+            case events.Interrupted():
+                self._interrupt(event.signal)
+            case events.TimedOut():
+                if self.phase < Phase.STOPPING:
+                    text = f"time ran out after {event.timeout_s:g} s (--timeout allows more)"
+                    self._fail("timeout", text, None)
+            case _:
+                pass
+        self._advance()
+        return self._crew.take_commands()
+
+    @property
+    def wants_slots_every_s(self) -> float:
+        """How often the slots should be read: often when an end is near, and seldom where there are many."""
+        alive = sum(not member.over for member in self._crew.members.values())
+        if self.phase is Phase.STARTING:
+            return max(0.05, 0.001 * alive)
+        ending = self.phase > Phase.WORKING or any(member.quiet for member in self._crew.members.values())
+        return max(0.005, 0.00005 * alive) if ending else max(0.05, 0.001 * alive)
+
+    def _launched(self, event: events.Launched) -> None:
+        member = self._crew.members[event.process]
+        member.pid, member.launched_s, member.step = event.pid, event.at_s, Step.LAUNCHED
+        self._crew.publish(
+            events.ProcessLaunched(
+                at_s=event.at_s, process=event.process, pid=event.pid, incarnation=event.incarnation
+            )
+        )
+        self._launcher.launched(member)
+
+    def _heard(self, event: events.Heard) -> None:
+        member, message = self._crew.members[event.process], event.message
+        if member.over or event.incarnation != member.incarnation:
+            return
+        if isinstance(message, Failed):
+            self._role_failed(member, message)
+        elif member.heard(message):
+            self._step_taken(member, message)
+
+    def _step_taken(self, member: Member, message: object) -> None:
+        crew, pid = self._crew, member.pid or 0
+        if member.stop_told_s is not None:
+            crew.repeat_stop(member)  # it was not there yet when it was told
+        if isinstance(message, Bound):
+            self._launcher.bound(member, message)
+        elif isinstance(message, Ready):
+            crew.publish(events.ProcessReady(at_s=crew.now_s, process=member.name, pid=pid))
+            self._launcher.ready(member)
+        elif isinstance(message, Finished):
+            member.finished = True
+            member.changed_s = crew.now_s
+            crew.publish(
+                events.ProcessFinished(at_s=crew.now_s, process=member.name, pid=pid, result=message.result)
+            )
+
+    def _role_failed(self, member: Member, told: Failed) -> None:
+        crew = self._crew
+        member.failed = told
+        member.changed_s = crew.now_s
+        crew.publish(
+            events.ProcessFailed(
+                at_s=crew.now_s,
+                process=member.name,
+                pid=member.pid or 0,
+                text=told.text,
+                traceback=told.traceback,
+                item=told.item,
+            )
+        )
+        if told.kind == "bind":
+            where = f"endpoints.{told.endpoint}"
+            self._fail("bind", f"{told.endpoint}: {told.text}", member, endpoint=told.endpoint, where=where)
+        elif told.kind == "setup":
+            self._fail("setup", f"{member.name}: {told.text}", member, where=f"nodes.{member.spec.node}.{told.where}")
+        else:
+            kind = "exit" if told.kind == "exit" else "failed"
+            while_ = f" while handling {told.item}" if told.item else ""
+            self._fail(kind, f"{member.name} failed: {told.text}{while_}", member)
+
+    def _exited(self, event: events.Exited) -> None:
+        member = self._crew.members[event.process]
+        if member.over or event.incarnation != member.incarnation:
+            return
+        self._note_reading(member, event.reading)
+        member.exited = event
+        member.changed_s = event.at_s
+        ours = event.signal is not None and event.signal in member.signals_sent
+        member.step = Step.ENDED
+        if member.failed is None and not ours and not member.left_well and not self._stopped_well(member):
+            self._fail(*_death(event), member)
+        self._publish_end(member, ours=ours)
+
+    @staticmethod
+    def _stopped_well(member: Member) -> bool:
+        exited = member.exited
+        asked = member.stop_told_s is not None
+        if exited is None or exited.signal is not None:
+            return False
+        return asked and (exited.exit_code == 0 or bool(member.spec.command))
+
+    def _publish_end(self, member: Member, *, ours: bool) -> None:
+        exited = member.exited
+        if exited is None:
+            return
+        killed = exited.signal is not None and not ours
+        bad = member.lost_its_way or (not member.left_well and not self._stopped_well(member) and not ours)
+        done = member.finished or (member.left_well and member.stop_told_s is None)
+        is_role = member.spec.is_role
+        reading = member.reading
+        self._crew.publish(
+            events.ProcessEnded(
+                at_s=exited.at_s,
+                process=member.name,
+                pid=member.pid,
+                incarnation=member.incarnation,
+                outcome="killed" if killed else "failed" if bad else "finished" if done else "stopped",
+                exit_code=exited.exit_code,
+                signal=exited.signal,
+                busy_s=reading.busy_s if is_role and self._went_s is not None else None,
+                cpu_s=reading.cpu_s if is_role else None,
+                max_rss_bytes=reading.max_rss_bytes or None,
+                ports=reading.ports,
+            )
+        )
+
+    def _read(self, readings: dict[str, Reading]) -> None:
+        for name, reading in readings.items():
+            self._note_reading(self._crew.members[name], reading)
+        if self.phase in (Phase.WORKING, Phase.DRAINING):
+            for book in self._books:
+                book.look()
+            self._endings.look()
+            self._look_for_rest()
+        if self._crew.now_s - self._progress_s >= PROGRESS_EVERY_S and self._went_s is not None:
+            self._progress_s = self._crew.now_s
+            self._crew.publish(events.Progress(at_s=self._crew.now_s, readings=readings))
+
+    def _note_reading(self, member: Member, reading: Reading) -> None:
+        old = member.reading
+        if (reading.state, reading.port, reading.ports) != (old.state, old.port, old.ports):
+            member.changed_s = self._crew.now_s
+        member.reading = reading
+
+    def _look_for_rest(self) -> None:
+        """Nothing moves any more: after a death that is the end of what could be drained, else it is a stall."""
+        resting_s = self._endings.resting_for_s()
+        if resting_s is None:
+            return
+        if any(member.lost_its_way for member in self._crew.members.values()):
+            if resting_s >= self._plan.settle_s:
+                self._endings.give_up()
+        elif resting_s >= self._plan.stall_s:
+            self._endings.tell_stall()
+            self._begin_failing()
+
+    def _interrupt(self, signal: str) -> None:
+        if self._interrupted is not None:
+            self._crew_away(kill=True)
+            return
+        self._interrupted = signal
+        if self.phase is Phase.STARTING:
+            self._crew_away()
+        elif self.phase is Phase.WORKING:
+            self._drain()
+
+    def _fail(
+        self, kind: str, text: str, member: Member | None, *, endpoint: str | None = None, where: str = ""
+    ) -> None:
+        """Note a failure and end the run on account of it: at once before Go, afterwards with a short drain."""
+        place = where or (f"nodes.{member.spec.node}" if member else "")
+        name = member.name if member else None
+        shown = f"{name} {text}" if member and kind in ("killed", "died") else text
+        self._crew.problem("failed" if kind == "died" else kind, shown, process=name, endpoint=endpoint, where=place)
+        self._begin_failing()
+
+    def _begin_failing(self) -> None:
+        if self.phase is Phase.STARTING:
+            self._crew_away()
+        elif self.phase < Phase.STOPPING and self._cut_s is None:
+            self._cut_s = self._crew.now_s + DRAIN_AFTER_FAILURE_S
+            self._drain()
+
+    def _drain(self) -> None:
+        self.phase = max(self.phase, Phase.DRAINING)
+        self._endings.finish_sources()
+
+    def _crew_away(self, *, kill: bool = False) -> None:
+        """Stop everyone at once."""
+        self.phase = Phase.STOPPING
+        self._stopper.hurry()
+        if kill:
+            self._stopper.kill()
+
+    def _advance(self) -> None:
+        if self.phase is Phase.STARTING:
+            self._start()
+        if self.phase in (Phase.WORKING, Phase.DRAINING):
+            self._work()
+        if self.phase is Phase.STOPPING and self._stopper.advance():
+            self._end()
+
+    def _start(self) -> None:
+        self._launcher.advance()
+        if self._launcher.went:
+            self._went_s = self._crew.now_s
+            self.phase = Phase.WORKING
+            return
+        overdue = self._launcher.overdue
+        if overdue:
+            patience_s = self._launcher.waited_s
+            for member in self._launcher.to_blame(overdue):
+                text = f"not ready after {patience_s:.0f} s: {self._launcher.what_is_missing(member)}"
+                self._crew.problem("not_ready", text, process=member.name, where=f"nodes.{member.spec.node}")
+            self._crew_away()
+
+    def _work(self) -> None:
+        crew, plan = self._crew, self._plan
+        due_s = (self._went_s or 0.0) + plan.duration_s if plan.duration_s is not None else None
+        if due_s is not None and crew.now_s >= due_s and self.phase is Phase.WORKING:
+            self._drain()
+        if self._cut_s is not None and crew.now_s >= self._cut_s:
+            self._crew_away()
+        elif all(member.quiet for member in crew.roles()) and self._commands_are_done():
+            self.phase = Phase.STOPPING
+            if self._cut_s is not None:
+                self._stopper.hurry()
+
+    def _commands_are_done(self) -> bool:
+        """Commands that only receive have their grace to take in what is left; without any roles, all the time."""
+        awaited = awaited_commands(self._crew)
+        if not awaited:
+            return True
+        if self._drained_s is None:
+            self._drained_s = self._crew.now_s
+        if not any(True for _ in self._crew.roles()):
+            return self.phase is Phase.DRAINING
+        return self._crew.now_s - self._drained_s >= max(member.spec.stop_grace_s for member in awaited)
+
+    def _end(self) -> None:
+        crew = self._crew
+        for book in self._books:
+            book.close(cut=True)
+        for member in crew.members.values():
+            if not member.over:
+                crew.publish(_never_ran(member, came=member.spec.external and self._went_s is not None, at_s=crew.now_s))
+        verdict, exit_code = self._verdict()
+        self.phase = Phase.OVER
+        crew.publish(
+            events.RunEnded(at_s=crew.now_s, verdict=verdict, exit_code=exit_code, work_s=self._work_s())
+        )
+
+    def _verdict(self) -> tuple[str, int]:
+        if self._interrupted is not None:
+            return "interrupted", _SIGNAL_CODES.get(self._interrupted, 130)
+        if not self._crew.problems:
+            return "passed", 0
+        return "failed", _PROBLEM_CODES.get(self._crew.problems[0].kind, 1)
+
+    def _work_s(self) -> float | None:
+        if self._went_s is None:
+            return None
+        return max([book.closed_s or 0.0 for book in self._books] + [self._went_s]) - self._went_s
+
+
+def _death(event: events.Exited) -> tuple[str, str]:
+    if event.signal is not None:
+        return "killed", f"killed by {event.signal} at {event.at_s:.2f} s"
+    if event.exit_code == 0:
+        return "died", "left before its part was done (exit code 0)"
+    return "died", f"exited with code {event.exit_code}"
+
+
+def _never_ran(member: Member, *, came: bool, at_s: float) -> events.ProcessEnded:
+    return events.ProcessEnded(
+        at_s=at_s,
+        process=member.name,
+        pid=None,
+        incarnation=member.incarnation,
+        outcome="finished" if came else "not_started",
+        exit_code=None,
+        signal=None,
+        busy_s=None,
+        cpu_s=None,
+        max_rss_bytes=None,
+        ports={},
+    )

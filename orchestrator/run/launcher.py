@@ -1,0 +1,195 @@
+"""The start of a run: stage after stage, addresses from binders to connectors, and the barrier.
+
+A stage is launched when everyone of the stage before has said Hello and bound what it binds. A command counts as in place
+once it runs, an external from the beginning.
+"""
+
+from __future__ import annotations
+
+from orchestrator.run.crew import Crew, Member, Step
+from orchestrator.run.events import AddressesKnown, RunReady
+from roles.kit.messages import Bound, Connect, Go
+from roles.kit.spec import SOCKETS_TOKEN, Attachment
+
+
+class Launcher:
+    """Brings a crew from nothing to Go. `sockets` is the run's private directory, for addresses in it."""
+
+    def __init__(self, crew: Crew, *, sockets: str) -> None:
+        self._crew = crew
+        self._sockets = sockets
+        self.went = False
+        self._launched_stages = 0
+        self._awaited_since_s = 0.0
+        self._not_in_place: set[str] = set()
+        self._not_ready = {member.name for member in crew.roles()}
+        self._unconnected: dict[str, Member] = {}
+        self._externals = [member for member in crew.members.values() if member.spec.external]
+        self._known: dict[str, tuple[str, ...]] = {}
+        self._bound: dict[str, dict[str, str]] = {}
+        self._unbound: dict[str, set[str]] = {}
+        binders = [(member, one) for member in crew.members.values() for one in _binds(member)]
+        for member, one in binders:
+            self._unbound.setdefault(one.endpoint, set()).add(member.name)
+        for member, one in binders:
+            if member.spec.external:
+                self._place(member, one.endpoint, one.address)
+
+    @property
+    def launching(self) -> bool:
+        """Whether stages are still to be launched."""
+        return self._launched_stages < len(self._crew.plan.stages)
+
+    def advance(self) -> None:
+        """Do what has become possible: launch stages, say Go."""
+        while self.launching and not self._not_in_place:
+            self._launch_stage()
+        if not self.launching and not self._not_ready:
+            self._go()
+
+    def launched(self, member: Member) -> None:
+        """A process runs; a command is thereby in place."""
+        if member.spec.command:
+            for one in _binds(member):
+                self._place(member, one.endpoint, one.address.replace(SOCKETS_TOKEN, self._sockets))
+            self._not_in_place.discard(member.name)
+
+    def bound(self, member: Member, message: Bound) -> None:
+        """A process has bound what it binds; whoever waited for that can connect."""
+        for endpoint, address in message.addresses.items():
+            self._place(member, endpoint, address)
+        self._not_in_place.discard(member.name)
+        self._unconnected[member.name] = member
+        self._connect_who_can([member])
+
+    def ready(self, member: Member) -> None:
+        """All connections of a process are in place."""
+        self._not_ready.discard(member.name)
+
+    @property
+    def waited_s(self) -> float:
+        """How long ago the last stage was launched."""
+        return self._crew.now_s - self._awaited_since_s
+
+    @property
+    def overdue(self) -> list[Member]:
+        """Everyone who is not ready, once the time of the most patient of them has passed; empty before."""
+        missing = [self._crew.members[name] for name in sorted(self._not_ready)]
+        launched = [member for member in missing if member.step > Step.PLANNED]
+        if launched and self.waited_s >= max(self._patience_s(member) for member in launched):
+            return launched
+        return []
+
+    def to_blame(self, overdue: list[Member]) -> list[Member]:
+        """Those of the overdue whose own step is missing; who merely waits for them is named only if there are none."""
+        early = [member for member in overdue if member.step < Step.BOUND]
+        connecting = [member for member in overdue if any(one.mode == "connect" for one in _attachments(member))]
+        return early or connecting or overdue
+
+    def what_is_missing(self, member: Member) -> str:
+        """What a member waits for, in words."""
+        if member.step is Step.LAUNCHED:
+            return f"{member.name} has not said that it runs"
+        if member.step is Step.GREETED:
+            return f"{member.name} has not bound its addresses"
+        if member.step is Step.BOUND:
+            unknown = [one.endpoint for one in _connects(member) if one.endpoint not in self._known]
+            return f"{member.name} waits for {', '.join(unknown)} to be bound"
+        return self._missing_peers(member)
+
+    def _missing_peers(self, member: Member) -> str:
+        parts = []
+        for port in member.spec.ports:
+            has = member.count(port.name).peers
+            bound = sum(one.peers for one in port.attachments)
+            connects = [one.endpoint for one in port.attachments if one.mode == "connect"]
+            wanted = bound + port.copies * sum(len(self._known.get(endpoint, ())) for endpoint in connects)
+            places = ", ".join(f"{one.endpoint} ({self._shown(one.endpoint)})" for one in port.attachments)
+            if has < wanted and connects and not bound:
+                parts.append(f"has not finished its handshake with {places}")
+            elif has < wanted:
+                parts.append(f"has {max(0, has)} of {wanted} peers at {places}")
+            elif port.kind == "PUB":
+                parts.append(f"has not seen the subscriptions of all of {', '.join(port.partners)}")
+        return f"{member.name} {' and '.join(parts) or 'has not said that it is ready'}"
+
+    def _shown(self, endpoint: str) -> str:
+        return ", ".join(self._known.get(endpoint, ())) or "not bound"
+
+    def _patience_s(self, member: Member) -> float:
+        """A process that awaits an external at an endpoint of its own has the external's time."""
+        endpoints = {one.endpoint for one in _attachments(member)}
+        outside = [
+            other.spec.ready_within_s
+            for other in self._externals
+            if endpoints & {one.endpoint for one in _attachments(other)}
+        ]
+        return max([member.spec.ready_within_s, *outside])
+
+    def _launch_stage(self) -> None:
+        stage = self._crew.plan.stages[self._launched_stages]
+        self._launched_stages += 1
+        self._awaited_since_s = self._crew.now_s
+        launched = [member for member in self._crew.named(stage.processes) if not member.spec.external]
+        self._not_in_place = {member.name for member in launched}
+        for member in launched:
+            self._crew.launch(member, self._told(member) if member.spec.command else {})
+
+    def _told(self, member: Member) -> dict[str, tuple[str, ...]]:
+        own = {one.endpoint: (one.address.replace(SOCKETS_TOKEN, self._sockets),) for one in _binds(member)}
+        theirs = {one.endpoint: self._planned(one.endpoint) for one in _connects(member)}
+        return own | theirs
+
+    def _planned(self, endpoint: str) -> tuple[str, ...]:
+        """The addresses of an endpoint: those bound, or as planned where its binders come later."""
+        if endpoint in self._known:
+            return self._known[endpoint]
+        link = next(link for link in self._crew.plan.links if link.endpoint == endpoint)
+        return tuple(dict.fromkeys(address.replace(SOCKETS_TOKEN, self._sockets) for address in link.addresses))
+
+    def _place(self, member: Member, endpoint: str, address: str) -> None:
+        """An address is bound; once it is the endpoint's last, all of them are known."""
+        self._bound.setdefault(endpoint, {})[member.name] = address
+        waiting = self._unbound.get(endpoint, set())
+        waiting.discard(member.name)
+        if not waiting and endpoint not in self._known:
+            addresses = tuple(dict.fromkeys(self._bound[endpoint].values()))
+            self._known[endpoint] = addresses
+            self._crew.publish(AddressesKnown(at_s=self._crew.now_s, endpoint=endpoint, addresses=addresses))
+            self._connect_who_can(list(self._unconnected.values()))
+
+    def _connect_who_can(self, members: list[Member]) -> None:
+        crew = self._crew
+        for member in members:
+            wanted = [one.endpoint for one in _connects(member)]
+            if not all(endpoint in self._known for endpoint in wanted):
+                continue
+            del self._unconnected[member.name]
+            crew.tell(member, Connect(addresses={endpoint: list(self._known[endpoint]) for endpoint in wanted}))
+            if not crew.plan.barrier:
+                crew.tell(member, Go())
+                self._not_ready.discard(member.name)
+
+    def _go(self) -> None:
+        crew = self._crew
+        self.went = True
+        for member in crew.roles():
+            if member.step is Step.READY:
+                crew.tell(member, Go())
+        for member in crew.members.values():
+            if not member.spec.is_role and not member.over:
+                member.step = Step.WORKING
+        connections = sum(one.peers for spec in crew.plan.processes for port in spec.ports for one in port.attachments)
+        crew.publish(RunReady(at_s=crew.now_s, connections=connections))
+
+
+def _attachments(member: Member) -> list[Attachment]:
+    return [one for port in member.spec.ports for one in port.attachments]
+
+
+def _binds(member: Member) -> list[Attachment]:
+    return [one for one in _attachments(member) if one.mode == "bind"]
+
+
+def _connects(member: Member) -> list[Attachment]:
+    return [one for one in _attachments(member) if one.mode == "connect"]

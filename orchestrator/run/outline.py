@@ -1,0 +1,77 @@
+"""A plan as its observers are told of it, before anything has happened. Pure."""
+
+from __future__ import annotations
+
+from orchestrator.run.events import LinkOutline, ProcessOutline, RunStarted, StageOutline
+from orchestrator.run.plan import Plan, Stage
+from roles.kit.spec import ProcessSpec
+
+
+def run_started(plan: Plan, *, run_id: str, engine: str, seed: int, started_at: str) -> RunStarted:
+    """The first event of a run of `plan`."""
+    return RunStarted(
+        at_s=0.0,
+        run_id=run_id,
+        topology=plan.topology,
+        pattern=plan.pattern,
+        description=plan.description,
+        engine=engine,
+        seed=seed,
+        started_at=started_at,
+        stages=stage_outlines(plan),
+        processes=tuple(_process(spec) for spec in plan.processes),
+        links=tuple(
+            LinkOutline(
+                endpoint=link.endpoint,
+                kind=link.kind,
+                senders=link.senders,
+                receivers=link.receivers,
+                book=link.book,
+            )
+            for link in plan.links
+        ),
+    )
+
+
+def stage_outlines(plan: Plan) -> tuple[StageOutline, ...]:
+    """The stages as they are shown; the last one says why it is the last."""
+    last = len(plan.stages) - 1
+    return tuple(
+        StageOutline(nodes=stage_nodes(stage, plan), why=_last_words(stage) if number == last and last else "")
+        for number, stage in enumerate(plan.stages)
+    )
+
+
+def stage_nodes(stage: Stage, plan: Plan) -> tuple[tuple[str, int, str], ...]:
+    """A stage's nodes: name, replicas, and what its sockets do."""
+    first = {spec.node: spec for spec in reversed(plan.processes)}
+    return tuple((node, first[node].replicas, _does(first[node])) for node in stage.nodes)
+
+
+def _last_words(stage: Stage) -> str:
+    return "who receives came first" if stage.why.startswith("sends") else stage.why
+
+
+def _does(spec: ProcessSpec) -> str:
+    parts = []
+    for mode, verb in (("bind", "binds"), ("connect", "connects")):
+        attachments = [one for port in spec.ports for one in port.attachments]
+        used = dict.fromkeys(one.endpoint for one in attachments if one.mode == mode)
+        if used:
+            parts.append(f"{verb} {', '.join(used)}")
+    return ", ".join(parts)
+
+
+def _process(spec: ProcessSpec) -> ProcessOutline:
+    role = spec.role or ("external" if spec.external else "command")
+    return ProcessOutline(
+        name=spec.name,
+        node=spec.node,
+        role=role,
+        family=spec.family,
+        replica=spec.replica,
+        stage=spec.stage,
+        receives=spec.receives,
+        sends=spec.sends,
+        ports={port.name: port.kind for port in spec.ports} if spec.is_role else {},
+    )

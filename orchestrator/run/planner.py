@@ -1,0 +1,265 @@
+"""Topology -> Plan: stages from "who receives starts before who sends", and one spec a process.
+
+Pure and deterministic: the same topology gives the same plan, byte for byte.
+"""
+
+from __future__ import annotations
+
+import itertools
+
+from orchestrator.run.order import LaunchOrder, launch_order
+from orchestrator.run.plan import BookPlan, End, Link, Plan, Stage
+from orchestrator.run.traffic import Traffic, joined, traffic
+from orchestrator.topology.addresses import parse_address
+from orchestrator.topology.check import Checked
+from orchestrator.topology.problem import Problem, TopologyError
+from orchestrator.topology.tree import Finding, problem_at
+from orchestrator.topology.wiring import Wire
+from roles.kit.spec import SOCKETS_TOKEN, Attachment, PortSpec, ProcessSpec
+
+READY_WITHIN_S = 10.0
+EXTERNAL_READY_WITHIN_S = 300.0
+
+
+def make_plan(checked: Checked, pattern: str, *, file: str) -> Plan:
+    """The plan of one pattern of a checked topology; `file` is its name as it is shown.
+
+    Raises TopologyError where `depends_on` contradicts the order that the sockets ask for.
+    """
+    return _Planner(checked, pattern, file).plan()
+
+
+class _Planner:
+    """Makes one plan; its attributes are what several of its parts look at."""
+
+    def __init__(self, checked: Checked, name: str, file: str) -> None:
+        self._checked = checked
+        self._name = name
+        self._file = file
+        self._pattern = checked.topology.patterns[name]
+        self._nodes = self._pattern.nodes
+        self._shapes = checked.shapes[name]
+        self._addresses = {
+            endpoint: parse_address(value.address) for endpoint, value in self._pattern.endpoints.items()
+        }
+        self._wires = checked.wires[name]
+        self._traffics = [traffic(endpoint, self._wires) for endpoint in self._pattern.endpoints]
+        proxies = [node for node, shape in self._shapes.items() if shape.family == "proxy"]
+        self._proxies = frozenset(proxies)
+        self._groups = joined(self._traffics, proxies)
+        self._group_of = {one.endpoint: group for group in self._groups for one in group}
+
+    def plan(self) -> Plan:
+        """The whole plan."""
+        order = launch_order(self._nodes, self._traffics, self._addresses)
+        if order.contradiction:
+            raise TopologyError([self._contradiction(order.contradiction)])
+        pattern = self._pattern
+        return Plan(
+            topology=self._file,
+            pattern=self._name,
+            description=pattern.description,
+            processes=self._processes(order),
+            stages=tuple(Stage(nodes=nodes, processes=self._all(nodes), why=why) for nodes, why in order.stages),
+            links=tuple(self._link(one) for one in self._traffics if one.binders or one.connectors),
+            books=tuple(book for group in self._groups for book in self._books(group)),
+            cycles=tuple(self._all(cycle) for cycle in order.cycles),
+            barrier=pattern.sync == "barrier",
+            hold=pattern.close == "balanced",
+            duration_s=pattern.duration_s,
+            stall_s=pattern.stall_s,
+            settle_s=pattern.settle_s,
+            seed=pattern.seed,
+            lines=self._checked.lines[self._name],
+        )
+
+    def _contradiction(self, node: str) -> Problem:
+        finding = Finding(
+            code="depends-on",
+            text=f"'{node}' cannot start after what it depends on: the sockets ask for the other order",
+            path=("patterns", self._name, "nodes", node, "depends_on"),
+            hint="who receives starts before who sends; leave depends_on out",
+        )
+        return problem_at(self._checked.tree, finding)
+
+    def _all(self, nodes: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(process for node in nodes for process in self._names(node))
+
+    def _names(self, node: str) -> tuple[str, ...]:
+        return tuple(f"{node}-{replica}" for replica in range(1, self._nodes[node].replicas + 1))
+
+    def _processes(self, order: LaunchOrder) -> tuple[ProcessSpec, ...]:
+        slots = itertools.count()
+        specs = []
+        for number, (nodes, _) in enumerate(order.stages, start=1):
+            for node in nodes:
+                for replica in range(1, self._nodes[node].replicas + 1):
+                    slot = next(slots) if self._nodes[node].role else -1
+                    specs.append(self._process(node, replica, stage=number, slot=slot))
+        return tuple(specs)
+
+    def _process(self, name: str, replica: int, *, stage: int, slot: int) -> ProcessSpec:
+        node = self._nodes[name]
+        shape = self._shapes.get(name)
+        ready_within_s = EXTERNAL_READY_WITHIN_S if node.external else READY_WITHIN_S
+        return ProcessSpec(
+            name=f"{name}-{replica}",
+            node=name,
+            role=node.role or "",
+            family=shape.family if shape else "",
+            replica=replica,
+            replicas=node.replicas,
+            stage=stage,
+            slot=slot,
+            ports=self._role_ports(name, replica) if node.role else self._bare_ports(name, replica),
+            params=node.params,
+            environment=node.environment,
+            command=node.command,
+            external=node.external,
+            receives=any(wire.node == name for one in self._traffics for wire in one.receivers),
+            sends=any(wire.node == name for one in self._traffics for wire in one.senders),
+            source=shape.source if shape else False,
+            ready_within_s=ready_within_s if node.ready_within_s is None else node.ready_within_s,
+            stop_grace_s=node.stop_grace_period_s,
+        )
+
+    def _role_ports(self, name: str, replica: int) -> tuple[PortSpec, ...]:
+        """The role's ports that meet an endpoint, in the order in which the role declares them."""
+        shape = self._shapes[name]
+        ports = []
+        for port, port_shape in shape.ports.items():
+            wires = [wire for wire in self._wires if (wire.node, wire.port) == (name, port)]
+            if wires:
+                ports.append(self._port(port_shape.kind, wires, replica, self._nodes[name].options.get(port, {})))
+        return tuple(ports)
+
+    def _port(self, kind: str, wires: list[Wire], replica: int, options: dict[str, int | str]) -> PortSpec:
+        first = self._pattern.endpoints[wires[0].endpoint]
+        marks = [self._pattern.endpoints[wire.endpoint].hwm for wire in wires]
+        return PortSpec(
+            name=wires[0].port,
+            kind=kind,
+            codec=first.codec or self._pattern.codec,
+            attachments=tuple(self._attachment(wire, replica) for wire in wires),
+            hwm=next((mark for mark in marks if mark is not None), None),
+            options=options,
+            partners=self._partners(kind, wires[0]),
+            delimited=kind == "DEALER" and self._meets_rep(wires[0]),
+            copies=self._copies(wires[0]),
+        )
+
+    def _bare_ports(self, name: str, replica: int) -> tuple[PortSpec, ...]:
+        """What a command or an external is told: its endpoints, each like a port of that name."""
+        return tuple(
+            PortSpec(name=wire.endpoint, kind="", attachments=(self._attachment(wire, replica),))
+            for wire in self._wires
+            if wire.node == name
+        )
+
+    def _attachment(self, wire: Wire, replica: int) -> Attachment:
+        if wire.mode == "connect":
+            return Attachment(endpoint=wire.endpoint, mode="connect")
+        one = next(one for one in self._traffics if one.endpoint == wire.endpoint)
+        peers = sum(self._nodes[other.node].replicas * self._copies(other) for other in one.connectors)
+        address = self._address(wire, replica, one)
+        return Attachment(endpoint=wire.endpoint, mode="bind", address=address, peers=peers)
+
+    def _address(self, wire: Wire, replica: int, one: Traffic) -> str:
+        address = self._addresses[wire.endpoint]
+        if address.transport == "ipc" and address.dynamic:
+            before = itertools.takewhile(lambda other: other.node != wire.node, one.binders)
+            number = sum(self._nodes[other.node].replicas for other in before) + replica
+            return f"ipc://{SOCKETS_TOKEN}/{wire.endpoint}-{number}"
+        return self._pattern.endpoints[wire.endpoint].address
+
+    def _copies(self, wire: Wire) -> int:
+        shape = self._shapes.get(wire.node)
+        if shape is None or shape.family != "client" or wire.kind != "REQ":
+            return 1
+        return int(self._nodes[wire.node].params.get("sockets") or 1)
+
+    def _partners(self, kind: str, wire: Wire) -> tuple[str, ...]:
+        """A PUB's subscribers of ours; a SUB's publishers, commands included, which never say that they end."""
+        group = self._group_of[wire.endpoint]
+        if kind == "PUB":
+            far = [other.node for one in group for other in one.receivers if other.kind == "SUB"]
+        elif kind == "SUB":
+            far = [other.node for one in group for other in one.senders if other.node not in self._proxies]
+        else:
+            return ()
+        return self._all(tuple(dict.fromkeys(far)))
+
+    def _meets_rep(self, wire: Wire) -> bool:
+        group = self._group_of[wire.endpoint]
+        return any(other.kind == "REP" for one in group for other in (*one.binders, *one.connectors))
+
+    def _link(self, one: Traffic) -> Link:
+        addresses = [
+            self._address(wire, replica, one)
+            for wire in one.binders
+            for replica in range(1, self._nodes[wire.node].replicas + 1)
+        ]
+        return Link(
+            endpoint=one.endpoint,
+            kind=one.kind,
+            addresses=tuple(addresses),
+            senders=tuple(dict.fromkeys(wire.node for wire in one.senders)),
+            receivers=tuple(dict.fromkeys(wire.node for wire in one.receivers)),
+            binders=tuple(dict.fromkeys(wire.node for wire in one.binders)),
+            connectors=tuple(dict.fromkeys(wire.node for wire in one.connectors)),
+            book=_book_name(self._group_of[one.endpoint]),
+        )
+
+    def _books(self, group: tuple[Traffic, ...]) -> list[BookPlan]:
+        senders = [wire for one in group for wire in one.senders]
+        receivers = [wire for one in group for wire in one.receivers]
+        strangers = [
+            wire.node
+            for one in group
+            for wire in (*one.binders, *one.connectors)
+            if not self._nodes[wire.node].role
+        ]
+        marked = any(one.kind == "publish_subscribe" for one in group)
+        idle = [self._pattern.endpoints[one.endpoint].idle_after_s for one in group]
+        forward = BookPlan(
+            name=_book_name(group),
+            endpoints=tuple(one.endpoint for one in group),
+            kind="open" if strangers else "marked" if marked else "counted",
+            senders=self._ends(senders),
+            receivers=self._ends(receivers),
+            conduits=self._all(tuple(dict.fromkeys(wire.node for wire in senders if wire.node in self._proxies))),
+            strangers_send=self._strangers(senders),
+            strangers_receive=self._strangers(receivers),
+            idle_after_s=max((seconds for seconds in idle if seconds is not None), default=None),
+        )
+        if not any(one.replies for one in group):
+            return [forward]
+        backward = BookPlan(
+            name=forward.name,
+            endpoints=forward.endpoints,
+            replies=True,
+            kind=forward.kind,
+            senders=forward.receivers,
+            receivers=forward.senders,
+            conduits=forward.conduits,
+            strangers_send=forward.strangers_receive,
+            strangers_receive=forward.strangers_send,
+            idle_after_s=forward.idle_after_s,
+        )
+        return [forward, backward]
+
+    def _ends(self, wires: list[Wire]) -> tuple[End, ...]:
+        ports = dict.fromkeys((wire.node, wire.port) for wire in wires if wire.port)
+        return tuple(
+            (process, port)
+            for node, port in ports
+            if node not in self._proxies
+            for process in self._names(node)
+        )
+
+    def _strangers(self, wires: list[Wire]) -> tuple[str, ...]:
+        return self._all(tuple(dict.fromkeys(wire.node for wire in wires if not wire.port)))
+
+
+def _book_name(group: tuple[Traffic, ...]) -> str:
+    return "+".join(one.endpoint for one in group)

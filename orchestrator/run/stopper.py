@@ -1,0 +1,62 @@
+"""The stop: in reverse launch order, first a word, then SIGTERM, then SIGKILL."""
+
+from __future__ import annotations
+
+from orchestrator.run.crew import Crew, Member, Step
+from roles.kit.messages import Stop
+
+GRACE_AFTER_FAILURE_S = 1.0
+KILL_AFTER_S = 0.5
+"""From SIGTERM to SIGKILL."""
+
+
+class Stopper:
+    """Stops a crew stage by stage, or all at once."""
+
+    def __init__(self, crew: Crew) -> None:
+        self._crew = crew
+        self._hurried = False
+        self._left = [stage.processes for stage in reversed(crew.plan.stages)]
+
+    def hurry(self) -> None:
+        """Stop everyone at once from now on, with little grace."""
+        self._hurried = True
+
+    def kill(self) -> None:
+        """End everyone now."""
+        self._hurried = True
+        for member in self._alive(tuple(self._crew.members)):
+            member.stop_told_s = self._crew.now_s if member.stop_told_s is None else member.stop_told_s
+            self._crew.signal(member, "SIGKILL")
+
+    def advance(self) -> bool:
+        """Go on with the stop; True once nobody is left."""
+        while self._left and not self._hurried and not self._alive(self._left[0]):
+            self._left = self._left[1:]
+        names = [name for stage in self._left for name in stage] if self._hurried else list(self._left[:1] and self._left[0])
+        alive = self._alive(tuple(names))
+        for member in alive:
+            self._stop(member)
+        return not alive
+
+    def _alive(self, names: tuple[str, ...]) -> list[Member]:
+        return [
+            member
+            for member in self._crew.named(names)
+            if not member.over and not member.spec.external and member.step > Step.PLANNED
+        ]
+
+    def _stop(self, member: Member) -> None:
+        crew = self._crew
+        if member.stop_told_s is None:
+            crew.tell(member, Stop())
+            member.stop_told_s = crew.now_s
+            if member.spec.command:
+                crew.signal(member, "SIGTERM")
+            return
+        told_s = crew.now_s - member.stop_told_s
+        grace_s = min(member.spec.stop_grace_s, GRACE_AFTER_FAILURE_S) if self._hurried else member.spec.stop_grace_s
+        if told_s >= grace_s:
+            crew.signal(member, "SIGTERM")
+        if told_s >= grace_s + KILL_AFTER_S:
+            crew.signal(member, "SIGKILL")

@@ -1,0 +1,156 @@
+import msgspec
+from scenes import failing, not_ready, passing, request_reply
+
+from orchestrator.cells import ansi
+from orchestrator.outcome.summary import summarise
+from orchestrator.outcome.tables import MANY
+from orchestrator.outcome.text import report_text
+from orchestrator.run.events import BookClosed, ProcessEnded, RunEnded
+
+PASSED = """\
+PROCESS       OUTCOME   EXIT  RECEIVED  SENT  RATE  SHARE  BUSY   CPU    MEMORY
+sink-1        finished  0     100       –     58/s  –      0.0 s  0.0 s  21 MB
+worker-1      finished  0     34        34    20/s  34 %   1.7 s  0.0 s  21 MB
+worker-2      finished  0     33        33    19/s  33 %   1.6 s  0.0 s  21 MB
+worker-3      finished  0     33        33    19/s  33 %   1.7 s  0.0 s  21 MB
+ventilator-1  finished  0     –         100   58/s  –      0.0 s  0.0 s  21 MB
+
+LINK     SENT  RECEIVED  LOST
+tasks    100   100       0
+results  100   100       0
+
+sink-1  elapsed_s: 1.78, tasks: 100
+PASSED in 1.9 s: 5.0 s of work in 1.8 s, speed-up 2.8
+Next: set worker replicas to 8 in topology.yaml. Report: .runs/latest
+"""
+
+FAILED = """\
+PROCESS       OUTCOME   EXIT     RECEIVED  SENT  RATE  SHARE  BUSY   CPU    MEMORY
+sink-1        finished  0        88        –     51/s  –      0.0 s  0.0 s  21 MB
+worker-1      finished  0        50        50    29/s  57 %   1.7 s  0.0 s  21 MB
+worker-2      killed    SIGKILL  20        20    28/s  23 %   0.7 s  0.0 s  21 MB
+worker-3      failed    1        18        18    10/s  20 %   0.3 s  0.0 s  21 MB
+ventilator-1  stopped   0        –         100   58/s  –      0.0 s  0.0 s  21 MB
+
+LINK     SENT  RECEIVED  LOST
+tasks    100   88        12
+results  88    88        0
+
+✗ worker-3 failed: ValueError: no number               topology.yaml:31
+✗ worker-2 killed by SIGKILL at 0.84 s (restart: no)   topology.yaml:31
+✗ tasks lost 12 of 100: worker-2 held 1 unfinished, 11 were on their way to it
+  worker-2, last lines of its log:
+    taking 7
+    \\x1b[31mred\\x1b[0m
+  worker-3 was handling 'x'
+  worker-3 raised:
+    Traceback (most recent call last):
+      File "work.py", line 3, in work
+    ValueError: no number
+FAILED, exit 1. Log: .runs/latest/logs/worker-3.log
+"""
+
+
+def text_of(events, **more):
+    return report_text(summarise(events), **{"logs": {}, "place": ".runs/latest"} | more)
+
+
+def last_lines(events, **more):
+    return text_of(events, **more).splitlines()[-2:]
+
+
+def test_a_run_that_passed():
+    assert text_of(passing()) == PASSED
+
+
+def test_a_run_that_failed():
+    logs = {
+        "worker-2": ["taking 7", "\x1b[31mred\x1b[0m"],
+        "worker-3": ["Traceback (most recent call last):", "ValueError: no number"],
+        "sink-1": ["is of no interest: it did not fail"],
+    }
+    assert text_of(failing(), logs=logs) == FAILED
+
+
+def test_a_log_that_says_more_than_the_traceback_is_shown_beside_it():
+    assert "  worker-3, last lines of its log:\n    taking x\n" in text_of(
+        failing(), logs={"worker-3": ["taking x"]}
+    )
+
+
+def test_a_start_that_did_not_come_about():
+    lines = text_of(not_ready()).splitlines()
+    assert lines[-3].startswith(
+        "✗ not ready after 10 s: worker-3 has not finished its handshake with results   topology"
+    )
+    assert lines[-2:] == ["  nothing was sent.", "FAILED, exit 1. Report: .runs/latest"]
+
+
+def test_requests_and_replies_have_a_row_each():
+    lines = text_of(request_reply()).splitlines()
+    assert "hello            30    30        0" in lines
+    assert "hello (replies)  30    30        0" in lines
+    assert "PASSED in 0.6 s: 60 messages received in 0.4 s" in lines
+
+
+def test_a_node_of_many_processes_is_one_row_of_sums():
+    lines = text_of(request_reply(MANY + 1)).splitlines()
+    rows = [line for line in lines if line.startswith("client")]
+    assert len(rows) == 1
+    assert rows[0].split()[:6] == ["client", "×41", "finished", "0", "410", "410"]
+
+
+def test_forty_processes_are_still_told_one_by_one():
+    assert text_of(request_reply(MANY)).count("\nclient-") == MANY
+
+
+def test_failed_ones_among_many_are_listed():
+    events = [
+        msgspec.structs.replace(event, outcome="killed", exit_code=None, signal="SIGKILL")
+        if isinstance(event, ProcessEnded) and event.process == "client-17"
+        else event
+        for event in request_reply(MANY + 1)
+    ]
+    text = text_of(events)
+    assert "40 finished, 1 killed" in text
+    assert text.count("\nclient-") == 1
+    assert "\nclient-17  " in text
+
+
+def test_unread_is_a_column_only_where_there_is_any():
+    def unread(event):
+        return (
+            msgspec.structs.replace(event, unread=3, received=97) if isinstance(event, BookClosed) else event
+        )
+
+    assert "UNREAD" not in text_of(passing())
+    assert "tasks    100   97        0     3" in text_of(map(unread, passing())).splitlines()
+
+
+def test_an_interrupted_run_names_the_signal():
+    def ended(verdict, code):
+        return [*passing()[:-1], RunEnded(at_s=1.9, verdict=verdict, exit_code=code, work_s=None)]
+
+    assert (
+        last_lines(ended("interrupted", 130))[1]
+        == "INTERRUPTED by SIGINT after 1.9 s, exit 130. Report: .runs/latest"
+    )
+    assert last_lines(ended("interrupted", 143))[1].startswith(
+        "INTERRUPTED by SIGTERM after 1.9 s, exit 143."
+    )
+
+
+def test_one_of_several_patterns_is_named_by_its_verdict():
+    assert last_lines(passing(), several=True) == [
+        "pipeline: PASSED in 1.9 s: 5.0 s of work in 1.8 s, speed-up 2.8",
+        "Report: .runs/latest",
+    ]
+
+
+def test_colours_change_nothing_else():
+    coloured = text_of(failing(), style=ansi)
+    assert "\x1b[31mFAILED, exit 1.\x1b[0m" in coloured
+    plain = coloured
+    for code in ("32", "31", "33", "2", "1", "0"):
+        plain = plain.replace(f"\x1b[{code}m", "")
+    assert plain == text_of(failing())

@@ -1,0 +1,66 @@
+import io
+import json
+
+import pytest
+from scenes import failing, passing
+
+from orchestrator.observers.journal import Journal
+from orchestrator.outcome.summary import summarise, to_json
+from orchestrator.terminal import Terminal
+from orchestrator.verbs.fault import CommandError
+from orchestrator.verbs.reporting import report
+
+
+def recorded(folder, events):
+    (folder / "logs").mkdir(parents=True)
+    (folder / "logs" / "worker-2.log").write_text("its last word\n")
+    with Journal(folder / "events.jsonl") as journal:
+        for event in events:
+            journal(event)
+    return folder
+
+
+def reported(folder, json=None):
+    out = io.StringIO()
+    code = report(folder, json=json, terminal=Terminal(out=out, err=io.StringIO()))
+    return code, out.getvalue()
+
+
+def test_everything_is_rebuilt_from_the_journal(tmp_path):
+    folder = recorded(tmp_path / "run", failing())
+    code, text = reported(folder)
+    assert code == 0
+    assert "    its last word\n" in text
+    assert text.endswith(f"FAILED, exit 1. Log: {folder}/logs/worker-3.log\n")
+    assert (folder / "summary.json").read_bytes() == to_json(summarise(failing()))
+
+
+def test_json_says_how_the_run_ended(tmp_path):
+    code, text = reported(recorded(tmp_path / "run", failing()), json="-")
+    document = json.loads(text)
+    assert (code, document["exit_code"], document["verdict"]) == (0, 1, "failed")
+
+
+def test_the_record_of_a_killed_orchestrator_is_a_failed_run(tmp_path):
+    _, text = reported(recorded(tmp_path / "run", passing()[:-4]))
+    assert "✗ the record ends early" in text
+
+
+def test_the_runs_of_several_patterns_are_reported_together(tmp_path):
+    recorded(tmp_path / "out" / "a", passing())
+    recorded(tmp_path / "out" / "b", failing())
+    _, text = reported(tmp_path / "out", json="-")
+    assert [run["verdict"] for run in json.loads(text)["runs"]] == ["passed", "failed"]
+
+
+def test_a_folder_without_a_run_is_told(tmp_path):
+    with pytest.raises(CommandError, match=r"it has no events\.jsonl \(name the directory of a run") as error:
+        reported(tmp_path)
+    assert error.value.exit_code == 2
+
+
+@pytest.mark.parametrize(("content", "why"), [("nonsense\n", "line 1 is no event"), ("", "cannot summarise")])
+def test_a_broken_record_is_told(tmp_path, content, why):
+    (tmp_path / "events.jsonl").write_text(content)
+    with pytest.raises(CommandError, match=why):
+        reported(tmp_path)
