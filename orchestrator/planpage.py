@@ -8,7 +8,8 @@ from orchestrator.cells import NONE, Cell, Style, plain, printable, table, times
 from orchestrator.graph import shown_addresses
 from orchestrator.observers.stages import stage_lines
 from orchestrator.run.events import StageOutline
-from orchestrator.run.plan import Plan, Stage
+from orchestrator.run.outline import stage_nodes
+from orchestrator.run.plan import Plan
 from roles.kit.spec import Attachment, PortSpec, ProcessSpec
 
 MANY = 40
@@ -18,32 +19,13 @@ MANY = 40
 def plan_text(plan: Plan, style: Style = plain) -> str:
     """What would be started: stages, processes, addresses and sockets, and why in that order."""
     head = printable(f": {plan.description}") if plan.description else ""
+    stages = [StageOutline(nodes=stage_nodes(stage, plan), why=stage.why) for stage in plan.stages]
     blocks = [
-        [style("bold", plan.pattern) + head, *stage_lines([_outline(stage, plan) for stage in plan.stages])],
+        [style("bold", plan.pattern) + head, *stage_lines(stages)],
         table(("PROCESS", "ROLE", "PORT", "SOCKET", "DOES", "ADDRESS"), _process_rows(plan), style=style),
         table(("LINK", "KIND", "FROM", "TO", "ADDRESSES"), _link_rows(plan), style=style),
     ]
     return "\n\n".join("\n".join(block) for block in blocks) + "\n"
-
-
-def _outline(stage: Stage, plan: Plan) -> StageOutline:
-    first = {spec.node: spec for spec in reversed(plan.processes)}
-    nodes = tuple((node, first[node].replicas, _does(first[node])) for node in stage.nodes)
-    return StageOutline(nodes=nodes, why=stage.why)
-
-
-def _does(spec: ProcessSpec) -> str:
-    parts = []
-    for mode, verb in (("bind", "binds"), ("connect", "connects")):
-        used = dict.fromkeys(
-            attachment.endpoint
-            for port in spec.ports
-            for attachment in port.attachments
-            if attachment.mode == mode
-        )
-        if used:
-            parts.append(f"{verb} {', '.join(used)}")
-    return ", ".join(parts)
 
 
 def _process_rows(plan: Plan) -> list[list[Cell]]:

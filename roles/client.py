@@ -13,8 +13,8 @@ from roles.kit.source import Source
 class Client(Source, Collector):
     """Sends requests in lockstep: each waits for its reply before the next.
 
-    It sends `payload` as many times as `requests` says, or the items of a source. With `sockets` it is that many
-    clients in one process, each making its own requests.
+    It sends `payload` as many times as `requests` says, or the items of a source. With `sockets` it is that
+    many clients in one process, each making its own requests.
     """
 
     server = Req()

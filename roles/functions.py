@@ -30,8 +30,9 @@ def echo(request: Any) -> Any:
 def weather(generator: random.Random | None = None) -> Iterator[str]:
     """Weather without an end: `10001 23 56` is zip code, temperature, relative humidity.
 
-    The guide draws from 100,000 zip codes; here they are 1,000 around New York, so that a subscriber to one of them need
-    not wait so long. All have five digits: a shorter one would be a prefix of others, and let strangers through.
+    The guide draws from 100,000 zip codes; here they are 1,000 around New York, so that a subscriber to one
+    of them need not wait so long. All have five digits: a shorter one would be a prefix of others, and let
+    strangers through.
     """
     draw = (generator or random.Random()).randint
     while True:

@@ -32,7 +32,8 @@ class Publisher(Source):
     def everything(self) -> Iterable[object]:
         """All updates, those of the other replicas included."""
         if self.call is not None:
-            return self.call()
+            updates: Iterable[object] = self.call()
+            return updates
         if (self.count, self.range, self.lines, self.files) == (None, None, None, None):
             return weather(self.random)
         return super().everything()

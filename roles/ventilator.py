@@ -14,8 +14,8 @@ BATCH_SIGNAL = "0"
 class Ventilator(Source):
     """Sends each task to a worker in turn.
 
-    With `workload_ms` each of `count` tasks is a number of milliseconds between the two. Where `start` is connected, the
-    sink gets the guide's batch signal before the first task.
+    With `workload_ms` each of `count` tasks is a number of milliseconds between the two. Where `start` is
+    connected, the sink gets the guide's batch signal before the first task.
     """
 
     tasks = Push()
@@ -34,7 +34,8 @@ class Ventilator(Source):
     def everything(self) -> Iterable[object]:
         """All tasks of the batch, those of the other replicas included."""
         if self.call is not None:
-            return self.call()
+            tasks: Iterable[object] = self.call()
+            return tasks
         if self.workload_ms is not None:
             return self._workloads(*self.workload_ms)
         return super().everything()

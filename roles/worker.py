@@ -10,7 +10,8 @@ from roles.kit.role import Role
 class Worker(Role):
     """Does `call` for each task; by default it sleeps for as many milliseconds as the task says.
 
-    A function that returns gives one result a task, None included; a generator function may give none or many.
+    A function that returns gives one result a task, None included; a generator function may give none or
+    many.
     """
 
     tasks = Pull()

@@ -56,8 +56,10 @@ def test_a_right_topology_is_checked(tmp_path):
         ({"into": "into: ."}, "t:8:56: error: cannot write '.': it is a folder [no-folder]"),
         (
             {"work": "call: 'nowhere:work'"},
-            "t:7:72: error: cannot find the module 'nowhere' "
-            "(it is looked for beside the topology, then among what is installed) [no-module]",
+            (
+                "t:7:72: error: cannot find the module 'nowhere' "
+                "(it is looked for beside the topology, then among what is installed) [no-module]"
+            ),
         ),
         (
             {"work": "call: {function: 'mine:wrok'}", "mine": "def work(x): ..."},

@@ -1,7 +1,7 @@
 """The local engine: processes of this machine by multiprocessing, from a fork server that has everything preloaded.
 
-The server holds no ZeroMQ context (contexts do not survive a fork) and no thread, so a fork of it is safe, and cheap: what a
-role imports is in memory already.
+The server holds no ZeroMQ context (contexts do not survive a fork) and no thread, so a fork of it is safe,
+and cheap: what a role imports is in memory already.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ class LocalEngine:
 
     def fileno(self) -> int:
         """The selector's own descriptor: readable when any process has ended."""
-        return self._selector.fileno()  # type: ignore[attr-defined,no-any-return]
+        return self._selector.fileno()
 
     def poll(self) -> list[Event]:
         """What has happened since it was last asked."""

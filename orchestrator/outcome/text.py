@@ -107,7 +107,8 @@ def _detail(process: ProcessSummary, log: Sequence[str], style: Style) -> list[s
     if traceback:
         lines.append(f"{name} raised:")
         lines += [f"  {printable(line)}" for line in traceback]
-    repeats = bool(traceback) and printable(traceback[-1]) in log
+    last_words = traceback[-1] if traceback else process.failure.text if process.failure else ""
+    repeats = bool(last_words) and printable(last_words) in log[-1:]
     if log and not repeats:
         lines.append(f"{name}, last lines of its log:")
         lines += [f"  {line}" for line in log]

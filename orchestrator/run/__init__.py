@@ -1,0 +1,1 @@
+"""One run: from a topology to a plan, to events and commands."""

@@ -1,7 +1,7 @@
 """Books: what was sent and received on a link, when that is final, and what was lost.
 
-A book closes when its senders will send no more and it balances, or when it is certain that it never will: somebody on the
-link died or left early, and everyone who could still receive has been waiting for a while.
+A book closes when its senders will send no more and it balances, or when it is certain that it never will:
+somebody on the link died or left early, and everyone who could still receive has been waiting for a while.
 """
 
 from __future__ import annotations
@@ -110,7 +110,11 @@ class Book:
         """Every receiver has been waiting at its port, and no sender has changed, for so long."""
         left = self.receivers_left
         since_s = max([member.changed_s for member in self.members()], default=0.0)
-        return bool(left) and all(m.receives_at(port) for m, port in left) and self._crew.now_s - since_s >= seconds
+        return (
+            bool(left)
+            and all(m.receives_at(port) for m, port in left)
+            and self._crew.now_s - since_s >= seconds
+        )
 
     def _end_receivers(self) -> None:
         for member, port in self.receivers_left:
@@ -166,11 +170,15 @@ def who_held(
     """Where lost messages were, as far as the slots tell."""
     gone = [member for member, _ in receivers if member.lost_its_way]
     left = [member for member, _ in receivers if member.step is Step.DONE and not member.lost_its_way]
-    holders = [member.name for member in gone if member.reading.state in (State.RUNNING, State.SENDING)][:lost]
+    holders = [member.name for member in gone if member.reading.state in (State.RUNNING, State.SENDING)][
+        :lost
+    ]
     parts = [f"{name} held 1 unfinished" for name in holders]
     rest = lost - len(holders)
     if rest:
-        parts.append(f"{rest} {'was' if rest == 1 else 'were'} {_whereabouts(gone, left, senders, conduits, holders)}")
+        parts.append(
+            f"{rest} {'was' if rest == 1 else 'were'} {_whereabouts(gone, left, senders, conduits, holders)}"
+        )
     return ", ".join(parts)
 
 

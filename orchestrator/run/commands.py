@@ -14,7 +14,7 @@ class Command(msgspec.Struct, frozen=True, tag=True):
     """Base of all commands."""
 
 
-class Launch(Command):
+class Launch(Command, frozen=True):
     """Start a process. `addresses` are those that a command is told, by endpoint; a role hears them by Connect."""
 
     process: str
@@ -22,21 +22,21 @@ class Launch(Command):
     addresses: dict[str, tuple[str, ...]] = {}
 
 
-class Tell(Command):
+class Tell(Command, frozen=True):
     """Say something to a process on the control channel."""
 
     process: str
     message: Down
 
 
-class Signal(Command):
+class Signal(Command, frozen=True):
     """Send a signal to a process."""
 
     process: str
     signal: Literal["SIGTERM", "SIGKILL"]
 
 
-class Publish(Command):
+class Publish(Command, frozen=True):
     """Make an event known to the observers."""
 
     event: Known

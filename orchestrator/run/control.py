@@ -19,7 +19,7 @@ class ControlChannel:
 
     def hear(self) -> list[tuple[str, int, messages.Up]]:
         """All that has been said since: process, incarnation, message. What is no control message is dropped."""
-        heard = []
+        heard: list[tuple[str, int, messages.Up]] = []
         while True:
             try:
                 identity, frame = self.socket.recv_multipart(zmq.NOBLOCK)

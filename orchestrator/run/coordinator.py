@@ -1,13 +1,14 @@
 """The coordinator: events in, commands out. Pure: no socket, no file, no clock; time comes with the events.
 
-A run goes through phases. STARTING launches stage by stage until Go. WORKING lets the books close. DRAINING is the same
-with the sources asked to finish, because the user, a duration or a failure wants it. STOPPING ends the processes. OVER
-is the end. Each event may bring the next phase; none goes back.
+A run goes through phases. STARTING launches stage by stage until Go. WORKING lets the books close. DRAINING
+is the same with the sources asked to finish, because the user, a duration or a failure wants it. STOPPING
+ends the processes. OVER is the end. Each event may bring the next phase; none goes back.
 """
 
 from __future__ import annotations
 
 import enum
+from typing import Literal
 
 from orchestrator.run import events
 from orchestrator.run.books import Book
@@ -39,8 +40,8 @@ class Phase(enum.IntEnum):
 class Coordinator:
     """Decides what happens next in one run of one plan.
 
-    Feed it every event through `handle` and carry out the commands that it returns, in order. `outline` is the first
-    event to be published; `sockets` the run's private directory.
+    Feed it every event through `handle` and carry out the commands that it returns, in order. `outline` is
+    the first event to be published; `sockets` the run's private directory.
     """
 
     def __init__(self, plan: Plan, outline: events.RunStarted, *, sockets: str) -> None:
@@ -59,7 +60,10 @@ class Coordinator:
         self._progress_s = 0.0
 
     def handle(self, event: events.Event) -> tuple[Command, ...]:
-        """Take in one event; the commands that follow from it. Events of one process come in the order they happened."""
+        """Take in one event; the commands that follow from it.
+
+        Events of one process come in the order in which they happened.
+        """
         self._crew.now_s = max(self._crew.now_s, event.at_s)
         if self.phase is Phase.OVER:
             return ()
@@ -69,6 +73,7 @@ class Coordinator:
             case events.Launched():
                 self._launched(event)
             case events.LaunchFailed():
+                self._crew.members[event.process].step = Step.PLANNED
                 self._fail("launch", event.text, self._crew.members[event.process])
             case events.Heard():
                 self._heard(event)
@@ -149,7 +154,9 @@ class Coordinator:
             where = f"endpoints.{told.endpoint}"
             self._fail("bind", f"{told.endpoint}: {told.text}", member, endpoint=told.endpoint, where=where)
         elif told.kind == "setup":
-            self._fail("setup", f"{member.name}: {told.text}", member, where=f"nodes.{member.spec.node}.{told.where}")
+            self._fail(
+                "setup", f"{member.name}: {told.text}", member, where=f"nodes.{member.spec.node}.{told.where}"
+            )
         else:
             kind = "exit" if told.kind == "exit" else "failed"
             while_ = f" while handling {told.item}" if told.item else ""
@@ -248,7 +255,9 @@ class Coordinator:
         place = where or (f"nodes.{member.spec.node}" if member else "")
         name = member.name if member else None
         shown = f"{name} {text}" if member and kind in ("killed", "died") else text
-        self._crew.problem("failed" if kind == "died" else kind, shown, process=name, endpoint=endpoint, where=place)
+        self._crew.problem(
+            "failed" if kind == "died" else kind, shown, process=name, endpoint=endpoint, where=place
+        )
         self._begin_failing()
 
     def _begin_failing(self) -> None:
@@ -320,14 +329,18 @@ class Coordinator:
             book.close(cut=True)
         for member in crew.members.values():
             if not member.over:
-                crew.publish(_never_ran(member, came=member.spec.external and self._went_s is not None, at_s=crew.now_s))
+                crew.publish(
+                    _never_ran(
+                        member, came=member.spec.external and self._went_s is not None, at_s=crew.now_s
+                    )
+                )
         verdict, exit_code = self._verdict()
         self.phase = Phase.OVER
         crew.publish(
             events.RunEnded(at_s=crew.now_s, verdict=verdict, exit_code=exit_code, work_s=self._work_s())
         )
 
-    def _verdict(self) -> tuple[str, int]:
+    def _verdict(self) -> tuple[Literal["passed", "failed", "interrupted"], int]:
         if self._interrupted is not None:
             return "interrupted", _SIGNAL_CODES.get(self._interrupted, 130)
         if not self._crew.problems:

@@ -34,14 +34,15 @@ class Step(enum.IntEnum):
     """How far a process has come. Steps only go up; a process that ends does so from any of them."""
 
     PLANNED = 0
-    LAUNCHED = 1
-    GREETED = 2
-    BOUND = 3
-    CONNECTING = 4
-    READY = 5
-    WORKING = 6
-    DONE = 7
-    ENDED = 8
+    LAUNCHING = 1
+    LAUNCHED = 2
+    GREETED = 3
+    BOUND = 4
+    CONNECTING = 5
+    READY = 6
+    WORKING = 7
+    DONE = 8
+    ENDED = 9
 
 
 NEXT: dict[type[Message], tuple[Step, Step]] = {
@@ -151,6 +152,7 @@ class Crew:
 
     def launch(self, member: Member, addresses: dict[str, tuple[str, ...]]) -> None:
         """Have a process started."""
+        member.step = Step.LAUNCHING
         self._commands.append(Launch(member.name, member.incarnation, addresses))
 
     def tell(self, member: Member, message: Down) -> None:
@@ -186,7 +188,13 @@ class Crew:
         self._commands.append(Publish(event))
 
     def problem(
-        self, kind: str, text: str, *, process: str | None = None, endpoint: str | None = None, where: str = ""
+        self,
+        kind: str,
+        text: str,
+        *,
+        process: str | None = None,
+        endpoint: str | None = None,
+        where: str = "",
     ) -> None:
         """Note a reason for the run to fail; `where` is a key below the pattern, whose line is told."""
         found = ProblemFound(

@@ -1,7 +1,8 @@
 """How a run comes to its end by itself: upstream, round cycles, and when everything stands still.
 
-Books pass the end of a stream down. This module passes it up: whoever sends to nobody any more is told to finish. It closes
-cycles, where the end could go round for ever, and sees when all wait and nothing will ever change.
+Books pass the end of a stream down. This module passes it up: whoever sends to nobody any more is told to
+finish. It closes cycles, where the end could go round for ever, and sees when all wait and nothing will ever
+change.
 """
 
 from __future__ import annotations
@@ -87,10 +88,7 @@ class _Cycle:
         inside = set(names)
         self._books = [book for book in books if inside & {name for name, _ in book.plan.receivers}]
         self._outside = [
-            crew.members[name]
-            for book in self._books
-            for name, _ in book.plan.senders
-            if name not in inside
+            crew.members[name] for book in self._books for name, _ in book.plan.senders if name not in inside
         ]
         self._before: list[tuple[int, int]] | None = None
 
@@ -111,8 +109,11 @@ class _Cycle:
 
 
 def sources(plan: Plan) -> list[str]:
-    """The processes that begin streams: those that nobody sends to, and in a cycle without a beginning those
-    that say so of themselves (`source = True`), or else all of it."""
+    """The processes that begin streams.
+
+    They are those that nobody sends to, and in a cycle without a beginning those that say so of themselves
+    (`source = True`), or else all of it.
+    """
     begin = [spec.name for spec in plan.processes if spec.is_role and (spec.source or not spec.receives)]
     specs = {spec.name: spec for spec in plan.processes}
     for cycle in plan.cycles:

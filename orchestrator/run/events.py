@@ -1,8 +1,8 @@
 """Events: all that happens in a run, as values that carry their time.
 
-Two kinds. What *reaches* the coordinator comes from the engine, the control channel, the slots, the clock and the
-user. What it *makes known* goes to the observers, and the journal (`events.jsonl`) is nothing but these, so a
-summary can be rebuilt from it. `at_s` counts seconds from the run's start.
+Two kinds. What *reaches* the coordinator comes from the engine, the control channel, the slots, the clock and
+the user. What it *makes known* goes to the observers, and the journal (`events.jsonl`) is nothing but these,
+so a summary can be rebuilt from it. `at_s` counts seconds from the run's start.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_field="even
 # What reaches the coordinator.
 
 
-class Began(Event):
+class Began(Event, frozen=True, kw_only=True):
     """The run begins."""
 
 
-class Launched(Event):
+class Launched(Event, frozen=True, kw_only=True):
     """The engine has started a process."""
 
     process: str
@@ -36,14 +36,14 @@ class Launched(Event):
     incarnation: int = 0
 
 
-class LaunchFailed(Event):
+class LaunchFailed(Event, frozen=True, kw_only=True):
     """The engine could not start a process."""
 
     process: str
     text: str
 
 
-class Heard(Event):
+class Heard(Event, frozen=True, kw_only=True):
     """A process said something on the control channel."""
 
     process: str
@@ -51,7 +51,7 @@ class Heard(Event):
     incarnation: int = 0
 
 
-class Exited(Event):
+class Exited(Event, frozen=True, kw_only=True):
     """A process is no more. `signal` is its name (`SIGKILL`) where one ended it; `reading` is its slot's last word."""
 
     process: str
@@ -61,25 +61,25 @@ class Exited(Event):
     incarnation: int = 0
 
 
-class Read(Event):
+class Read(Event, frozen=True, kw_only=True):
     """The slots of all live processes, read one after another."""
 
     readings: dict[str, Reading]
 
 
-class Interrupted(Event):
+class Interrupted(Event, frozen=True, kw_only=True):
     """The user asks to end: `SIGINT` or `SIGTERM`; the second time means at once."""
 
     signal: str
 
 
-class TimedOut(Event):
+class TimedOut(Event, frozen=True, kw_only=True):
     """The run has taken longer than `--timeout` allows."""
 
     timeout_s: float
 
 
-class Tick(Event):
+class Tick(Event, frozen=True, kw_only=True):
     """Time has passed."""
 
 
@@ -89,7 +89,8 @@ class Tick(Event):
 class ProcessOutline(msgspec.Struct, frozen=True, kw_only=True):
     """A process as the observers know it; `role` is `command` or `external` where it runs none of ours.
 
-    `ports` maps each of its ports to its socket kind, which tells a counter that stayed at 0 from one that there is none of.
+    `ports` maps each of its ports to its socket kind, which tells a counter that stayed at 0 from one that
+    there is none of.
     """
 
     name: str
@@ -120,7 +121,7 @@ class LinkOutline(msgspec.Struct, frozen=True, kw_only=True):
     book: str
 
 
-class RunStarted(Event):
+class RunStarted(Event, frozen=True, kw_only=True):
     """What is about to run. `started_at` is wall-clock time in UTC, RFC 3339."""
 
     run_id: str
@@ -135,7 +136,7 @@ class RunStarted(Event):
     links: tuple[LinkOutline, ...]
 
 
-class ProcessLaunched(Event):
+class ProcessLaunched(Event, frozen=True, kw_only=True):
     """A process runs."""
 
     process: str
@@ -143,33 +144,33 @@ class ProcessLaunched(Event):
     incarnation: int = 0
 
 
-class AddressesKnown(Event):
+class AddressesKnown(Event, frozen=True, kw_only=True):
     """All addresses of an endpoint are bound."""
 
     endpoint: str
     addresses: tuple[str, ...]
 
 
-class ProcessReady(Event):
+class ProcessReady(Event, frozen=True, kw_only=True):
     """All connections of a process are in place, seen from its side."""
 
     process: str
     pid: int
 
 
-class RunReady(Event):
+class RunReady(Event, frozen=True, kw_only=True):
     """Every socket is in place and Go is sent; `connections` counts them."""
 
     connections: int
 
 
-class Progress(Event):
+class Progress(Event, frozen=True, kw_only=True):
     """How far the run is: a reading of every live process. Not kept in the journal."""
 
     readings: dict[str, Reading]
 
 
-class ProcessFinished(Event):
+class ProcessFinished(Event, frozen=True, kw_only=True):
     """A role has done its part; it holds its sockets until the run is over."""
 
     process: str
@@ -177,7 +178,7 @@ class ProcessFinished(Event):
     result: dict[str, Any] | None = None
 
 
-class ProcessFailed(Event):
+class ProcessFailed(Event, frozen=True, kw_only=True):
     """A role raised or could not be set up; `item` is what it was handling."""
 
     process: str
@@ -187,7 +188,7 @@ class ProcessFailed(Event):
     item: str = ""
 
 
-class BookClosed(Event):
+class BookClosed(Event, frozen=True, kw_only=True):
     """Nothing more will be counted. Null where it cannot be known; `lost` and `unread` share what was not received."""
 
     book: str
@@ -199,7 +200,7 @@ class BookClosed(Event):
     foreign: int = 0
 
 
-class ProcessEnded(Event):
+class ProcessEnded(Event, frozen=True, kw_only=True):
     """A process is no more, and why. `failed` and `killed` are failures, the others are not."""
 
     process: str
@@ -214,9 +215,12 @@ class ProcessEnded(Event):
     ports: dict[str, Count]
 
 
-class ProblemFound(Event):
-    """A reason for the run to fail. `kind` is one of `killed`, `failed`, `exit`, `lost`, `stalled`, `not_ready`, `setup`, `bind`,
-    `launch`, `timeout`; `line` is the topology's line where there is one."""
+class ProblemFound(Event, frozen=True, kw_only=True):
+    """A reason for the run to fail.
+
+    `kind` is one of `killed`, `failed`, `exit`, `lost`, `stalled`, `not_ready`, `setup`, `bind`, `launch` and
+    `timeout`. `line` is the topology's line where there is one.
+    """
 
     kind: str
     text: str
@@ -226,7 +230,7 @@ class ProblemFound(Event):
     line: int | None = None
 
 
-class RunEnded(Event):
+class RunEnded(Event, frozen=True, kw_only=True):
     """The last event of a run. `work_s` is the span from Go to the last book closed, null where Go never came."""
 
     verdict: Literal["passed", "failed", "interrupted"]

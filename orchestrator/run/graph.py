@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 def components(edges: Mapping[str, Sequence[str]]) -> list[tuple[str, ...]]:
     """The strongly connected groups, each after all groups that it points to (Tarjan, SIAM J. Comput. 1972).
 
-    `edges` maps every name to the names that it points to. Within a group names keep the order of `edges`; so do
-    groups that nothing orders.
+    `edges` maps every name to the names that it points to. Within a group names keep the order of `edges`; so
+    do groups that nothing orders.
     """
     rank = {name: number for number, name in enumerate(edges)}
     index: dict[str, int] = {}

@@ -1,7 +1,7 @@
 """The start of a run: stage after stage, addresses from binders to connectors, and the barrier.
 
-A stage is launched when everyone of the stage before has said Hello and bound what it binds. A command counts as in place
-once it runs, an external from the beginning.
+A stage is launched when everyone of the stage before has said Hello and bound what it binds. A command counts
+as in place once it runs, an external from the beginning.
 """
 
 from __future__ import annotations
@@ -83,7 +83,9 @@ class Launcher:
     def to_blame(self, overdue: list[Member]) -> list[Member]:
         """Those of the overdue whose own step is missing; who merely waits for them is named only if there are none."""
         early = [member for member in overdue if member.step < Step.BOUND]
-        connecting = [member for member in overdue if any(one.mode == "connect" for one in _attachments(member))]
+        connecting = [
+            member for member in overdue if any(one.mode == "connect" for one in _attachments(member))
+        ]
         return early or connecting or overdue
 
     def what_is_missing(self, member: Member) -> str:
@@ -145,7 +147,9 @@ class Launcher:
         if endpoint in self._known:
             return self._known[endpoint]
         link = next(link for link in self._crew.plan.links if link.endpoint == endpoint)
-        return tuple(dict.fromkeys(address.replace(SOCKETS_TOKEN, self._sockets) for address in link.addresses))
+        return tuple(
+            dict.fromkeys(address.replace(SOCKETS_TOKEN, self._sockets) for address in link.addresses)
+        )
 
     def _place(self, member: Member, endpoint: str, address: str) -> None:
         """An address is bound; once it is the endpoint's last, all of them are known."""
@@ -165,7 +169,9 @@ class Launcher:
             if not all(endpoint in self._known for endpoint in wanted):
                 continue
             del self._unconnected[member.name]
-            crew.tell(member, Connect(addresses={endpoint: list(self._known[endpoint]) for endpoint in wanted}))
+            crew.tell(
+                member, Connect(addresses={endpoint: list(self._known[endpoint]) for endpoint in wanted})
+            )
             if not crew.plan.barrier:
                 crew.tell(member, Go())
                 self._not_ready.discard(member.name)
@@ -179,7 +185,9 @@ class Launcher:
         for member in crew.members.values():
             if not member.spec.is_role and not member.over:
                 member.step = Step.WORKING
-        connections = sum(one.peers for spec in crew.plan.processes for port in spec.ports for one in port.attachments)
+        connections = sum(
+            one.peers for spec in crew.plan.processes for port in spec.ports for one in port.attachments
+        )
         crew.publish(RunReady(at_s=crew.now_s, connections=connections))
 
 

@@ -37,7 +37,9 @@ def stage_outlines(plan: Plan) -> tuple[StageOutline, ...]:
     """The stages as they are shown; the last one says why it is the last."""
     last = len(plan.stages) - 1
     return tuple(
-        StageOutline(nodes=stage_nodes(stage, plan), why=_last_words(stage) if number == last and last else "")
+        StageOutline(
+            nodes=stage_nodes(stage, plan), why=_last_words(stage) if number == last and last else ""
+        )
         for number, stage in enumerate(plan.stages)
     )
 

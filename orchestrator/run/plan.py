@@ -13,7 +13,7 @@ class Value(msgspec.Struct, frozen=True, kw_only=True):
     """Base of the values below."""
 
 
-class Stage(Value):
+class Stage(Value, frozen=True, kw_only=True):
     """Nodes that launch together, and why they do so at this point."""
 
     nodes: tuple[str, ...]
@@ -21,11 +21,12 @@ class Stage(Value):
     why: str = ""
 
 
-class Link(Value):
+class Link(Value, frozen=True, kw_only=True):
     """All traffic of one endpoint: its nodes, each side's, its addresses as planned (`{sockets}` left in).
 
-    `kind` is the pattern of its sockets: `pipeline`, `publish_subscribe`, `request_reply`, `dialogue` (dealers and routers), or
-    `unknown` where only commands and externals meet. `book` names the book that counts it.
+    `kind` is the pattern of its sockets: `pipeline`, `publish_subscribe`, `request_reply`, `dialogue`
+    (dealers and routers), or `unknown` where only commands and externals meet. `book` names the book that
+    counts it.
     """
 
     endpoint: str
@@ -42,12 +43,13 @@ End = tuple[str, str]
 """One end of a book: the names of a process and of its port."""
 
 
-class BookPlan(Value):
+class BookPlan(Value, frozen=True, kw_only=True):
     """What is counted as one: all ports that endpoints, proxies and ports of several endpoints join together.
 
-    `name` is its endpoints joined by `+`; a book of replies has `replies: true` and the same name. `counted` books balance;
-    `marked` ones (publish-subscribe) end by the publishers' marks; `open` ones have a side that keeps no counts.
-    `conduits` are the proxies within; `strangers_send` and `strangers_receive` the commands and externals at each side.
+    `name` is its endpoints joined by `+`; a book of replies has `replies: true` and the same name. `counted`
+    books balance; `marked` ones (publish-subscribe) end by the publishers' marks; `open` ones have a side
+    that keeps no counts. `conduits` are the proxies within; `strangers_send` and `strangers_receive` the
+    commands and externals at each side.
     """
 
     name: str
@@ -62,11 +64,11 @@ class BookPlan(Value):
     idle_after_s: float | None = None
 
 
-class Plan(Value):
+class Plan(Value, frozen=True, kw_only=True):
     """One pattern, ready to run. `cycles` are the groups of processes whose data goes round.
 
-    `lines` maps a key's path below the pattern (`nodes.worker`, `endpoints.tasks`, `nodes.worker.params.call`) to its
-    line in the file.
+    `lines` maps a key's path below the pattern (`nodes.worker`, `endpoints.tasks`,
+    `nodes.worker.params.call`) to its line in the file.
     """
 
     topology: str

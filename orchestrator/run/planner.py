@@ -60,7 +60,9 @@ class _Planner:
             pattern=self._name,
             description=pattern.description,
             processes=self._processes(order),
-            stages=tuple(Stage(nodes=nodes, processes=self._all(nodes), why=why) for nodes, why in order.stages),
+            stages=tuple(
+                Stage(nodes=nodes, processes=self._all(nodes), why=why) for nodes, why in order.stages
+            ),
             links=tuple(self._link(one) for one in self._traffics if one.binders or one.connectors),
             books=tuple(book for group in self._groups for book in self._books(group)),
             cycles=tuple(self._all(cycle) for cycle in order.cycles),
@@ -130,7 +132,9 @@ class _Planner:
         for port, port_shape in shape.ports.items():
             wires = [wire for wire in self._wires if (wire.node, wire.port) == (name, port)]
             if wires:
-                ports.append(self._port(port_shape.kind, wires, replica, self._nodes[name].options.get(port, {})))
+                ports.append(
+                    self._port(port_shape.kind, wires, replica, self._nodes[name].options.get(port, {}))
+                )
         return tuple(ports)
 
     def _port(self, kind: str, wires: list[Wire], replica: int, options: dict[str, int | str]) -> PortSpec:
@@ -227,7 +231,9 @@ class _Planner:
             kind="open" if strangers else "marked" if marked else "counted",
             senders=self._ends(senders),
             receivers=self._ends(receivers),
-            conduits=self._all(tuple(dict.fromkeys(wire.node for wire in senders if wire.node in self._proxies))),
+            conduits=self._all(
+                tuple(dict.fromkeys(wire.node for wire in senders if wire.node in self._proxies))
+            ),
             strangers_send=self._strangers(senders),
             strangers_receive=self._strangers(receivers),
             idle_after_s=max((seconds for seconds in idle if seconds is not None), default=None),

@@ -143,7 +143,9 @@ class _Runner:
         if timeout_s is not None and now_s >= timeout_s:
             self._feed(events.TimedOut(at_s=now_s, timeout_s=timeout_s))
         if now_s >= self._read_due_s:
-            self._feed(events.Read(at_s=now_s, readings={name: self._reading(name) for name in self._alive_roles()}))
+            self._feed(
+                events.Read(at_s=now_s, readings={name: self._reading(name) for name in self._alive_roles()})
+            )
             self._read_due_s = self._clock() + self._coordinator.wants_slots_every_s
         else:
             self._feed(events.Tick(at_s=now_s))

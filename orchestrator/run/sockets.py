@@ -1,7 +1,7 @@
 """The private directory of a run: sockets and slots, short of name, 0700, gone afterwards.
 
-ipc paths end at 107 bytes, so it cannot lie in the run directory. A run that was killed leaves its own behind; the next
-one that starts sweeps it away, which a lock on it makes safe.
+ipc paths end at 107 bytes, so it cannot lie in the run directory. A run that was killed leaves its own
+behind; the next one that starts sweeps it away, which a lock on it makes safe.
 """
 
 from __future__ import annotations

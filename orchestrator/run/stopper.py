@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from orchestrator.run.crew import Crew, Member, Step
 from roles.kit.messages import Stop
 
@@ -25,7 +27,7 @@ class Stopper:
     def kill(self) -> None:
         """End everyone now."""
         self._hurried = True
-        for member in self._alive(tuple(self._crew.members)):
+        for member in self._alive(self._crew.members):
             member.stop_told_s = self._crew.now_s if member.stop_told_s is None else member.stop_told_s
             self._crew.signal(member, "SIGKILL")
 
@@ -33,13 +35,13 @@ class Stopper:
         """Go on with the stop; True once nobody is left."""
         while self._left and not self._hurried and not self._alive(self._left[0]):
             self._left = self._left[1:]
-        names = [name for stage in self._left for name in stage] if self._hurried else list(self._left[:1] and self._left[0])
-        alive = self._alive(tuple(names))
+        stages = self._left if self._hurried else self._left[:1]
+        alive = self._alive([name for stage in stages for name in stage])
         for member in alive:
             self._stop(member)
         return not alive
 
-    def _alive(self, names: tuple[str, ...]) -> list[Member]:
+    def _alive(self, names: Iterable[str]) -> list[Member]:
         return [
             member
             for member in self._crew.named(names)
@@ -55,7 +57,11 @@ class Stopper:
                 crew.signal(member, "SIGTERM")
             return
         told_s = crew.now_s - member.stop_told_s
-        grace_s = min(member.spec.stop_grace_s, GRACE_AFTER_FAILURE_S) if self._hurried else member.spec.stop_grace_s
+        grace_s = (
+            min(member.spec.stop_grace_s, GRACE_AFTER_FAILURE_S)
+            if self._hurried
+            else member.spec.stop_grace_s
+        )
         if told_s >= grace_s:
             crew.signal(member, "SIGTERM")
         if told_s >= grace_s + KILL_AFTER_S:

@@ -1,7 +1,7 @@
 """Which way the messages of each endpoint go, and which endpoints must be counted as one.
 
-Pure. An endpoint's traffic has a forward direction, from those that start it to those that take it: PUSH to PULL, PUB to
-SUB, REQ to REP, DEALER to ROUTER. Replies are the other direction of the same sockets.
+Pure. An endpoint's traffic has a forward direction, from those that start it to those that take it: PUSH to
+PULL, PUB to SUB, REQ to REP, DEALER to ROUTER. Replies are the other direction of the same sockets.
 """
 
 from __future__ import annotations

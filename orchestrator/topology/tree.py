@@ -160,7 +160,8 @@ def _place(tree: Node, path: Path, on: str) -> tuple[Mark, str]:
     for key in path:
         found = child(here, key)
         if found is None:
-            whole = False
+            # Below a single value there is what a short form leaves unsaid: the value is the place.
+            whole = isinstance(here, Scalar)
             break
         key_mark = here.entries[key].mark if isinstance(here, Table) and isinstance(key, str) else found.mark
         here = found

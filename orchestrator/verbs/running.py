@@ -161,7 +161,9 @@ class _OneRun:
             style=style,
             several=self.several,
         )
-        _say(self.options, self.terminal, f"\n{text}\n" if self.several else f"\n{text}")
+        if not self.options.quiet:
+            self.terminal.tell("\n")
+        _say(self.options, self.terminal, f"{text}\n" if self.several else text)
         return summary
 
     def _observed(self, runner: Runner, place: RunDir) -> list[Known]:

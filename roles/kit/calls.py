@@ -66,7 +66,8 @@ def load_module(name: str, *, where: str) -> Any:
     except ModuleNotFoundError as error:
         if error.name and (name == error.name or name.startswith(f"{error.name}.")):
             raise SetupError(
-                where, f"cannot find module '{name}' (it is looked for beside the topology, then among what is installed)"
+                where,
+                f"cannot find module '{name}' (it is looked for beside the topology, then among what is installed)",
             ) from None
         raise SetupError(where, f"cannot import '{name}': {error}") from error
     except Exception as error:

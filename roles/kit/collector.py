@@ -12,13 +12,12 @@ from roles.kit.calls import Function, SetupError
 from roles.kit.role import OutputFile, Role
 
 
-
 class Collector(Role):
     """A role that takes results: `call` sees each, or `fold` makes one total of them.
 
-    `into` is a file of JSON Lines (what `call` returns, or the items), or with `fold` the total as JSON. `report` is
-    given the total (without `fold` the number of items) when all is in: a text that it returns is printed, a
-    mapping becomes this role's result in the summary.
+    `into` is a file of JSON Lines (what `call` returns, or the items), or with `fold` the total as JSON.
+    `report` is given the total (without `fold` the number of items) when all is in: a text that it returns is
+    printed, a mapping becomes this role's result in the summary.
     """
 
     call: Function | None = None

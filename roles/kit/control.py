@@ -1,8 +1,8 @@
 """A process's own end of the control channel, and the waiting that all its ports share.
 
-One thread does everything in a role, so whoever waits for data waits for control messages too. In between, a busy loop
-learns of them from the bell in its slot: `words[BELL]` counts the messages sent to the process, `heard` those that it
-has read, and while the two differ it looks.
+One thread does everything in a role, so whoever waits for data waits for control messages too. In between, a
+busy loop learns of them from the bell in its slot: `words[BELL]` counts the messages sent to the process,
+`heard` those that it has read, and while the two differ it looks.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ class Finish(BaseException):
 class Control:
     """The control channel as a role's ports see it: what has been said, and how to wait without missing more.
 
-    `heard` differs from the bell as long as there is something to look at; once the role is to finish it never
-    equals the bell again, so that each later `send` looks, and raises.
+    `heard` differs from the bell as long as there is something to look at; once the role is to finish it
+    never equals the bell again, so that each later `send` looks, and raises.
     """
 
     def __init__(self, socket: zmq.Socket[bytes], words: Words) -> None:

@@ -1,8 +1,8 @@
 """The leash: no process of a run outlives the orchestrator, even when that is killed.
 
-Under forkserver a child's parent is the fork server, which goes when the last copy of its "alive" pipe's write end
-is closed. Children inherit a copy; so each closes its own, and asks the kernel for SIGKILL when its parent goes.
-A stopped or busy child dies of that too, which no thread of its own could do.
+Under forkserver a child's parent is the fork server, which goes when the last copy of its "alive" pipe's
+write end is closed. Children inherit a copy; so each closes its own, and asks the kernel for SIGKILL when its
+parent goes. A stopped or busy child dies of that too, which no thread of its own could do.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from multiprocessing import forkserver
+from typing import Any
 
 _PR_SET_PDEATHSIG = 1
 _WATCH_EVERY_S = 0.2
@@ -32,7 +33,7 @@ def put_on() -> None:
 
 
 def _let_fork_server_go() -> None:
-    server = forkserver._forkserver  # type: ignore[attr-defined]  # the descriptor has no public name
+    server: Any = forkserver._forkserver  # the descriptor has no public name
     alive_fd = server._forkserver_alive_fd
     if alive_fd is not None:
         os.close(alive_fd)

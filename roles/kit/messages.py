@@ -1,7 +1,7 @@
 """The control channel's messages: what a process and the coordinator say to each other, and their encoding.
 
-Upwards: Hello, Bound, Ready, Finished, Failed. Downwards: Connect, Go, End, Finish, Stop. Each is one frame: a version byte,
-then msgpack with the message's name as its tag.
+Upwards: Hello, Bound, Ready, Finished, Failed. Downwards: Connect, Go, End, Finish, Stop. Each is one frame:
+a version byte, then msgpack with the message's name as its tag.
 """
 
 from __future__ import annotations
@@ -17,34 +17,34 @@ class Message(msgspec.Struct, frozen=True, tag=True, tag_field="is", kw_only=Tru
     """Base of all control messages."""
 
 
-class Hello(Message):
+class Hello(Message, frozen=True, kw_only=True):
     """The process is alive and about to load its role."""
 
     pid: int
 
 
-class Bound(Message):
+class Bound(Message, frozen=True, kw_only=True):
     """All that the process binds is bound: the resolved addresses by endpoint."""
 
     addresses: dict[str, str] = {}
 
 
-class Ready(Message):
+class Ready(Message, frozen=True, kw_only=True):
     """Every connection of the process is in place, seen from its side."""
 
 
-class Finished(Message):
+class Finished(Message, frozen=True, kw_only=True):
     """The role's `run` has returned; the process holds its sockets until Stop. `result` is what it reports."""
 
     result: dict[str, Any] | None = None
 
 
-class Failed(Message):
+class Failed(Message, frozen=True, kw_only=True):
     """The role cannot go on. `kind` tells setup faults of the topology from faults of the machine and of the role.
 
     `kind` is one of `setup` (a function, file or class that is not there), `bind` (an address that cannot be
-    bound), `exit` (the role called `sys.exit`) and `raised`. `where` is the key in the topology that is at fault, below the node:
-    `params.call`, say.
+    bound), `exit` (the role called `sys.exit`) and `raised`. `where` is the key in the topology that is at
+    fault, below the node: `params.call`, say.
     """
 
     kind: str
@@ -56,27 +56,27 @@ class Failed(Message):
     item: str = ""
 
 
-class Connect(Message):
+class Connect(Message, frozen=True, kw_only=True):
     """Where to connect: the addresses of each endpoint that the process connects to."""
 
     addresses: dict[str, list[str]] = {}
 
 
-class Go(Message):
+class Go(Message, frozen=True, kw_only=True):
     """Every socket of the run is in place: start."""
 
 
-class End(Message):
+class End(Message, frozen=True, kw_only=True):
     """No more will come at this port."""
 
     port: str
 
 
-class Finish(Message):
+class Finish(Message, frozen=True, kw_only=True):
     """Nobody needs more from this process: its next send or wait raises `Finish`."""
 
 
-class Stop(Message):
+class Stop(Message, frozen=True, kw_only=True):
     """Leave now; an item in work may be completed within the grace period."""
 
 
@@ -96,12 +96,14 @@ def encode(message: Message) -> bytes:
 
 def decode_up(frame: bytes) -> Up:
     """The message that a process sent; raises ValueError naming what is wrong with the frame."""
-    return _up.decode(_body(frame))
+    message: Up = _up.decode(_body(frame))
+    return message
 
 
 def decode_down(frame: bytes) -> Down:
     """The message that the coordinator sent; raises ValueError naming what is wrong with the frame."""
-    return _down.decode(_body(frame))
+    message: Down = _down.decode(_body(frame))
+    return message
 
 
 def _body(frame: bytes) -> memoryview:

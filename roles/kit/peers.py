@@ -1,9 +1,10 @@
 """How many real peers a socket has, told from its monitor's events.
 
-A monitor does not say whose handshake succeeded, and strangers (port scans, HTTP, junk, sockets of a kind that
-cannot talk to ours) come and go in the same stream of events. What tells them apart: a failed handshake is
-followed at once by its own DISCONNECTED, and a connection that saw no success between its start and its end never was
-a peer. Counting successes less disconnects instead goes negative (measured: three strangers, one peer: -2).
+A monitor does not say whose handshake succeeded, and strangers (port scans, HTTP, junk, sockets of a kind
+that cannot talk to ours) come and go in the same stream of events. What tells them apart: a failed handshake
+is followed at once by its own DISCONNECTED, and a connection that saw no success between its start and its
+end never was a peer. Counting successes less disconnects instead goes negative (measured: three strangers,
+one peer: -2).
 """
 
 from __future__ import annotations

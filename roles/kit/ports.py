@@ -1,18 +1,20 @@
 """Ports: ZeroMQ sockets as a role sees them, named as ZeroMQ names them.
 
-A role declares a port in its class (`tasks = Pull()`); the runtime puts an open one in its place. Iterating an inlet ends at
-the end of the stream; `send` blocks at the high-water mark; `port.socket` is the raw socket for who needs it.
+A role declares a port in its class (`tasks = Pull()`); the runtime puts an open one in its place. Iterating
+an inlet ends at the end of the stream; `send` blocks at the high-water mark; `port.socket` is the raw socket
+for who needs it.
 
-Every port writes two counts into its slot: `sent` before the send, `received` when the item has been *handled*, that
-is when the next one is asked for. A process that dies thus leaves exact books: what it held counts as not received.
-The loops below keep bound methods and counters in locals and look at control only when the bell in the slot has rung,
-since what is spent here is spent on every message.
+Every port writes two counts into its slot: `sent` before the send, `received` when the item has been
+*handled*, that is when the next one is asked for. A process that dies thus leaves exact books: what it held
+counts as not received. The loops below keep bound methods and counters in locals and look at control only
+when the bell in the slot has rung, since what is spent here is spent on every message.
 """
 
 from __future__ import annotations
 
+import types
 import weakref
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from typing import Any, ClassVar, Self
 
 import msgspec
@@ -107,7 +109,7 @@ class Port:
     _send: Callable[[bytes, int], Any]
     _recv: Callable[[int], bytes]
     _in_hand: int
-    _items: weakref.ref[Generator[Any]] | None
+    _items: weakref.ref[types.GeneratorType[Any, None, None]] | None
 
     def note_peers(self, count: int) -> None:
         """Write into the slot how many connections of this port are in place."""
@@ -192,7 +194,7 @@ class Inlet(Port):
 
     def __iter__(self) -> Iterator[Any]:
         items = self._iterate()
-        self._items = weakref.ref(items)
+        self._items = weakref.ref(items)  # type: ignore[arg-type]  # `_iterate` is a generator function
         return items
 
     def recv(self) -> Any:
@@ -486,7 +488,8 @@ class Enveloped(Inlet, Outlet):
 class Router(Enveloped):
     """Receives `(envelope, item)` and sends an item to an envelope: the peer's identity and what it put before.
 
-    A REQ's envelope is its identity and an empty frame, a DEALER's its identity alone; both go back as they came.
+    A REQ's envelope is its identity and an empty frame, a DEALER's its identity alone; both go back as they
+    came.
     """
 
     kind = "ROUTER"
@@ -532,7 +535,7 @@ class Raw(Port):
     """A port of a proxy: its socket's kind comes from the proxy's own, and it counts nothing."""
 
 
-KINDS: dict[str, int] = {
+KINDS: Mapping[str, int] = {
     cls.kind: cls.socket_type for cls in (Push, Pull, Pub, Sub, Req, Rep, Router, Dealer)
 } | {"XSUB": zmq.XSUB, "XPUB": zmq.XPUB}
 """Socket types by the kinds that specs name."""

@@ -28,9 +28,9 @@ OutputFile = str
 class Role:
     """What one process does. Declare ports and params in the class, and write `run`.
 
-    Ports are class attributes (`tasks = Pull()`), params annotated ones (`rate: float | None = None`). `run` is called once
-    every socket of the topology is in place; when it returns, this process has done its part. What it puts into
-    `result` goes into the summary.
+    Ports are class attributes (`tasks = Pull()`), params annotated ones (`rate: float | None = None`). `run`
+    is called once every socket of the topology is in place; when it returns, this process has done its part.
+    What it puts into `result` goes into the summary.
     """
 
     source: ClassVar[bool] = False

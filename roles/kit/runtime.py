@@ -1,7 +1,7 @@
 """What a role process does from its first instruction to its last: the process's side of the run protocol.
 
-Hello, load the role, bind, Bound; Connect, connect, wait for the peers, Ready; Go, run, Finished; hold the sockets;
-Stop, leave. The sockets are held because an ipc peer at its high-water mark loses what a sender that
+Hello, load the role, bind, Bound; Connect, connect, wait for the peers, Ready; Go, run, Finished; hold the
+sockets; Stop, leave. The sockets are held because an ipc peer at its high-water mark loses what a sender that
 closes has left in its buffers.
 """
 
@@ -15,6 +15,7 @@ import sys
 import traceback
 from typing import Any
 
+import msgspec
 import zmq
 
 from roles.kit import calls, leash, messages, spec
@@ -57,9 +58,9 @@ def _log_to(path: str) -> None:
     os.dup2(log, 2)
     os.close(log)
     os.close(null)
-    sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115, PTH123 - it lives as long as the process
+    sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 - it lives as long as the process
     for name, fd in (("stdout", 1), ("stderr", 2)):
-        stream = open(fd, "w", encoding="utf-8", errors="backslashreplace", buffering=1, closefd=False)  # noqa: SIM115, PTH123
+        stream = open(fd, "w", encoding="utf-8", errors="backslashreplace", buffering=1, closefd=False)  # noqa: SIM115
         setattr(sys, name, stream)
 
 
@@ -69,7 +70,9 @@ def _become(process: spec.ProcessSpec, place: spec.Place) -> None:
     try:
         os.execvpe(process.command[0], process.command, os.environ)  # noqa: S606 - no shell is wanted
     except OSError as error:
-        print(f"cannot run {shlex.join(process.command)} in {place.folder}: {error.strerror}", file=sys.stderr)
+        print(
+            f"cannot run {shlex.join(process.command)} in {place.folder}: {error.strerror}", file=sys.stderr
+        )
         sys.stderr.flush()
         os._exit(127)
 
@@ -106,9 +109,13 @@ class Runtime:
         except SystemExit as error:
             exit_code = self._left(error)
         except SetupError as error:
-            exit_code = self._fail(messages.Failed(kind="setup", text=str(error), where=error.where), error.__cause__)
+            exit_code = self._fail(
+                messages.Failed(kind="setup", text=str(error), where=error.where), error.__cause__
+            )
         except BindError as error:
-            exit_code = self._fail(messages.Failed(kind="bind", text=str(error), endpoint=error.endpoint), None)
+            exit_code = self._fail(
+                messages.Failed(kind="bind", text=str(error), endpoint=error.endpoint), None
+            )
         except Exception as error:  # noqa: BLE001 - whatever a user's role raises is told under its name
             exit_code = self._raised(error)
         self._finish(exit_code)
@@ -129,7 +136,9 @@ class Runtime:
         for index, port_spec in enumerate(self._process.ports):
             declaration = declared.get(port_spec.name)
             if declaration is None:
-                raise SetupError("role", f"cannot find port '{port_spec.name}' in the class {type(role).__name__}")
+                raise SetupError(
+                    "role", f"cannot find port '{port_spec.name}' in the class {type(role).__name__}"
+                )
             port = open_port(declaration, port_spec, index, self._context, self._control)
             setattr(role, declaration.attribute, port)
             opened = OpenPort(port=port, process=self._process.name)
@@ -246,7 +255,9 @@ def _role_class(name: str) -> type[Role]:
         module = calls.load_module(module_name, where="role")
         found = getattr(module, class_name, None)
     if not (isinstance(found, type) and issubclass(found, Role)):
-        raise SetupError("role", f"cannot use '{name}' as a role: it is no class that derives from roles.kit.Role")
+        raise SetupError(
+            "role", f"cannot use '{name}' as a role: it is no class that derives from roles.kit.Role"
+        )
     return found
 
 
@@ -254,7 +265,5 @@ def _plain(result: dict[str, Any] | None) -> dict[str, Any] | None:
     """The result as it can be told; what is no plain value is told as text."""
     if result is None:
         return None
-    import msgspec
-
     plain: dict[str, Any] = msgspec.to_builtins(result, enc_hook=str, str_keys=True)
     return plain

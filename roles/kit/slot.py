@@ -1,12 +1,13 @@
 """Slots: the few shared words in which a process keeps its counters and its state.
 
-All slots of a run lie in one memory-mapped file. A process writes its own slot and nobody else's; the coordinator reads
-all of them. A word is eight bytes in the machine's order, so one store is one word and a reader never sees
-half of it. What is written survives the process, so a slot is its last word, exact to the message.
+All slots of a run lie in one memory-mapped file. A process writes its own slot and nobody else's; the
+coordinator reads all of them. A word is eight bytes in the machine's order, so one store is one word and a
+reader never sees half of it. What is written survives the process, so a slot is its last word, exact to the
+message.
 
-A slot is `HEAD_WORDS` words of state, then `PORT_WORDS` words for each port in the order of its spec. Word `BELL` alone is
-written by the other side: it goes up when a control message awaits the process, so that a busy loop need only
-compare a number to know.
+A slot is `HEAD_WORDS` words of state, then `PORT_WORDS` words for each port in the order of its spec. Word
+`BELL` alone is written by the other side: it goes up when a control message awaits the process, so that a
+busy loop need only compare a number to know.
 """
 
 from __future__ import annotations

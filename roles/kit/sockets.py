@@ -98,7 +98,9 @@ def open_port(
     declaration: Port, spec: PortSpec, index: int, context: zmq.Context[zmq.Socket[bytes]], control: Control
 ) -> Port:
     """An open port like `declaration`, as `spec` wants it; not yet bound or connected."""
-    sockets = [_socket(context, spec, declaration.socket_type or KINDS[spec.kind]) for _ in range(spec.copies)]
+    sockets = [
+        _socket(context, spec, declaration.socket_type or KINDS[spec.kind]) for _ in range(spec.copies)
+    ]
     return declaration.opened(spec, index, sockets, codec(spec.codec), control)
 
 
@@ -122,7 +124,7 @@ def _bind(socket: zmq.Socket[bytes], attachment: Attachment, sockets_dir: str) -
         socket.bind(address)
     except zmq.ZMQError as error:
         raise BindError(attachment.endpoint, _why(address, error)) from None
-    return socket.get(zmq.LAST_ENDPOINT).rstrip(b"\0").decode()
+    return socket.getsockopt_string(zmq.LAST_ENDPOINT)
 
 
 def _why(address: str, error: zmq.ZMQError) -> str:
@@ -143,7 +145,9 @@ def _refuse_foreign_file(endpoint: str, address: str) -> None:
     except OSError as error:
         raise BindError(endpoint, f"cannot bind {address}: {error.strerror}") from None
     if not stat.S_ISSOCK(mode):
-        raise BindError(endpoint, f"cannot bind {address}: a file that is no socket lies there (move it away)")
+        raise BindError(
+            endpoint, f"cannot bind {address}: a file that is no socket lies there (move it away)"
+        )
     with plain.socket(plain.AF_UNIX, plain.SOCK_STREAM) as probe, contextlib.suppress(OSError):
         probe.settimeout(0.5)
         probe.connect(str(path))

@@ -1,7 +1,7 @@
 """What one process is told of itself: a plain value, written by the plan and read by the runtime.
 
-A spec holds nothing of one particular run; what is particular (where the control channel listens, where sockets
-live) is a `Place`. Both travel to the process as JSON, never as pickle.
+A spec holds nothing of one particular run; what is particular (where the control channel listens, where
+sockets live) is a `Place`. Both travel to the process as JSON, never as pickle.
 """
 
 from __future__ import annotations
@@ -31,11 +31,12 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True):
     """Base of the values below: frozen, keyword-only, encodable as JSON."""
 
 
-class Attachment(Spec):
+class Attachment(Spec, frozen=True, kw_only=True):
     """One endpoint at one port of one process.
 
     `address` is where to bind; `{sockets}` in it stands for the run's private directory. It is empty for a
-    connector, which hears the addresses on the control channel. `peers` counts the connections awaited at a binder.
+    connector, which hears the addresses on the control channel. `peers` counts the connections awaited at a
+    binder.
     """
 
     endpoint: str
@@ -44,12 +45,13 @@ class Attachment(Spec):
     peers: int = 0
 
 
-class PortSpec(Spec):
+class PortSpec(Spec, frozen=True, kw_only=True):
     """One port: its socket kind in capitals, its endpoints, and how its messages are encoded.
 
-    `partners` names the processes at the far end: for a PUB the subscribers whose ready names it awaits, for a SUB
-    the publishers whose end marks close it, both counted through proxies. `delimited` says that a DEALER speaks to
-    REPs and so sends an empty frame first. `copies` is the number of sockets behind the port (a client's `sockets`).
+    `partners` names the processes at the far end: for a PUB the subscribers whose ready names it awaits, for
+    a SUB the publishers whose end marks close it, both counted through proxies. `delimited` says that a
+    DEALER speaks to REPs and so sends an empty frame first. `copies` is the number of sockets behind the port
+    (a client's `sockets`).
     """
 
     name: str
@@ -63,12 +65,12 @@ class PortSpec(Spec):
     copies: int = 1
 
 
-class ProcessSpec(Spec):
+class ProcessSpec(Spec, frozen=True, kw_only=True):
     """One process of a plan; `role` is a built-in name or `module:Class`, empty where there is a `command`.
 
     `replica` counts from 1 to `replicas`. `commands` get their addresses as `TOPOLOGY_<ENDPOINT>`; `external`
-    processes are never launched. `receives` and `sends` say which way a command's or an external's traffic flows, as far as its
-    partners' sockets tell; for a role the same follows from its ports.
+    processes are never launched. `receives` and `sends` say which way a command's or an external's traffic
+    flows, as far as its partners' sockets tell; for a role the same follows from its ports.
     """
 
     name: str
@@ -96,10 +98,11 @@ class ProcessSpec(Spec):
         return not self.command and not self.external
 
 
-class Place(Spec):
+class Place(Spec, frozen=True, kw_only=True):
     """What is particular to one run: directories are absolute paths, `control` is a ZeroMQ address.
 
-    `sockets` is short and private (0700); `folder` is the topology's own, from which functions and files resolve.
+    `sockets` is short and private (0700); `folder` is the topology's own, from which functions and files
+    resolve.
     """
 
     run_id: str

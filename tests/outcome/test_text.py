@@ -5,7 +5,7 @@ from orchestrator.cells import ansi
 from orchestrator.outcome.summary import summarise
 from orchestrator.outcome.tables import MANY
 from orchestrator.outcome.text import report_text
-from orchestrator.run.events import BookClosed, ProcessEnded, RunEnded
+from orchestrator.run.events import BookClosed, ProcessEnded, ProcessFailed, RunEnded
 
 PASSED = """\
 PROCESS       OUTCOME   EXIT  RECEIVED  SENT  RATE  SHARE  BUSY   CPU    MEMORY
@@ -76,6 +76,14 @@ def test_a_log_that_says_more_than_the_traceback_is_shown_beside_it():
     assert "  worker-3, last lines of its log:\n    taking x\n" in text_of(
         failing(), logs={"worker-3": ["taking x"]}
     )
+
+
+def test_a_log_that_says_no_more_than_the_problem_is_left_out():
+    def without_traceback(event):
+        return msgspec.structs.replace(event, traceback="") if isinstance(event, ProcessFailed) else event
+
+    text = text_of(map(without_traceback, failing()), logs={"worker-3": ["ValueError: no number"]})
+    assert "last lines of its log" not in text
 
 
 def test_a_start_that_did_not_come_about():

@@ -52,8 +52,10 @@ def test_values_are_yaml_and_the_last_one_counts():
         (
             "pipeline",
             "1",
-            "cannot read the path 'pipeline' (write PATTERN.KEY, as "
-            "pipeline.nodes.worker.replicas) [override]",  # noqa: ISC004 - one line of output
+            (
+                "cannot read the path 'pipeline' "
+                "(write PATTERN.KEY, as pipeline.nodes.worker.replicas) [override]"
+            ),
         ),
         (
             "pipeline.nodes.worker.connect.7",
