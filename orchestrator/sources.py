@@ -233,8 +233,6 @@ def _file(kind: str, value: str, folder: Path, where: Keys) -> Iterator[Finding]
 
 def _matches(folder: Path, pattern: str) -> bool:
     path = Path(pattern).expanduser()
-    if path.is_absolute():
-        found = Path(path.anchor).glob(str(path.relative_to(path.anchor)))
-    else:
-        found = folder.glob(pattern)
-    return any(candidate.is_file() for candidate in found)
+    root = Path(path.anchor) if path.is_absolute() else folder
+    below = str(path.relative_to(path.anchor))
+    return below != "." and any(candidate.is_file() for candidate in root.glob(below))

@@ -19,6 +19,7 @@ from orchestrator.run.events import (
     ProcessLaunched,
     Progress,
     RunEnded,
+    RunDraining,
     RunReady,
     RunStarted,
 )
@@ -101,6 +102,8 @@ class Console:
                 places = plural(event.connections, "connection")
                 self._line(self._style("dim", f"ready in {event.at_s:.2f} s: {places} in place"))
                 self._shown_s = event.at_s
+            case RunDraining():
+                self._draining(event.why)
             case Progress():
                 self._progress(event)
             case ProcessEnded():
@@ -121,6 +124,12 @@ class Console:
         self._line(self._style("bold", event.pattern) + head)
         for line in stage_lines(event.stages):
             self._line(line)
+
+    def _draining(self, why: str) -> None:
+        if why == "duration":
+            self._line(self._style("dim", "the duration is over: what is under way is brought to its end"))
+        elif why.startswith("SIG"):
+            self._line(f"{why}: what is under way is brought to its end; a second one ends it at once")
 
     def _progress(self, event: Progress) -> None:
         self._look_at_logs()

@@ -10,6 +10,7 @@ from orchestrator.outcome.values import ProblemSummary, ProcessSummary, Summary,
 
 SHOWN_RESULTS = 10
 SHOWN_LOGS = 5
+SHOWN_PROBLEMS = 30
 _WIDEST_PLACED = 90
 _MOST_REPLICAS = 16
 _FAILED = ("failed", "killed")
@@ -66,13 +67,16 @@ def _value(value: object) -> str:
 
 def _problems(summary: Summary, style: Style) -> list[str]:
     """One line a reason, its place in the topology in a column of its own."""
-    told = [(printable(problem.text), _where(problem)) for problem in summary.problems]
+    told = [(printable(problem.text), _where(problem)) for problem in summary.problems[:SHOWN_PROBLEMS]]
     placed = [width(text) for text, where in told if where and width(text) <= _WIDEST_PLACED]
     column = max(placed, default=0)
     lines = []
     for text, where in told:
         gap = " " * (max(0, column - width(text)) + 3) if where else ""
         lines.append(style("bad", f"✗ {text}") + gap + style("dim", where))
+    if len(summary.problems) > SHOWN_PROBLEMS:
+        rest = plural(len(summary.problems) - SHOWN_PROBLEMS, "more problem")
+        lines.append(f"  … and {rest} in summary.json")
     if summary.problems and summary.ready_s is None and not any(map(_moved, summary.processes)):
         lines.append("  nothing was sent.")
     return lines

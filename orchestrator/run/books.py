@@ -1,7 +1,9 @@
-"""Books: what was sent and received on a link, when that is final, and what was lost.
+"""Books: what was sent and received on a link, when no more will come, and what was lost.
 
-A book closes when its senders will send no more and it balances, or when it is certain that it never will:
-somebody on the link died or left early, and everyone who could still receive has been waiting for a while.
+A stream ends when its senders will send no more and its book balances, or when it is certain that it never will:
+somebody on the link died or left early, and everyone who could still receive has been waiting for a while. Then the
+receivers are told. What the book says is final only when all of them have done their part, so a message that
+was merely late still counts.
 """
 
 from __future__ import annotations
@@ -30,6 +32,7 @@ class Book:
         self._receivers = [(crew.members[name], port) for name, port in plan.receivers]
         self._conduits = crew.named(plan.conduits)
         self._balanced_before = False
+        self._given_up = False
 
     @property
     def sent(self) -> int:
@@ -68,29 +71,38 @@ class Book:
         return [member for member, _ in (*self._senders, *self._receivers)] + self._conduits
 
     def look(self) -> None:
-        """Close the book if it is final, and tell its receivers that no more will come."""
+        """Tell the receivers when no more will come, and close the book once nobody will add to it."""
         if self.closed:
             return
         if self.plan.idle_after_s is not None and self._quiet_for(self.plan.idle_after_s):
-            self._end_receivers()
+            self.end()
         if not self.sending_is_over:
             return
-        if self.plan.kind == "counted":
-            self._look_at_balance()
-        elif not self.receivers_left:
-            self.close()
-        elif self._quiet_for(self._settle_s) and (self.plan.kind == "open" or self._broken):
-            self._end_receivers()
-
-    def _look_at_balance(self) -> None:
         if not self.receivers_left:
             self.close()
-        elif self.balances:
+        elif self.plan.kind == "counted":
+            self._look_at_balance()
+        elif self._quiet_for(self._settle_s) and (self.plan.kind == "open" or self._broken):
+            self.end()
+
+    def _look_at_balance(self) -> None:
+        if self.balances:
             if self._balanced_before:
-                self.close()
+                self.end()
             self._balanced_before = True
         elif self._broken and self._quiet_for(self._settle_s):
-            self.close()
+            self.give_up()
+
+    def end(self) -> None:
+        """Tell everyone who still receives that no more will come."""
+        for member, port in self.receivers_left:
+            self._crew.tell(member, End(port=port))
+
+    def give_up(self) -> None:
+        """End it although it does not balance: what has not come by now is lost."""
+        if self.plan.kind == "counted":
+            self._given_up = self._given_up or bool(self.receivers_left)
+            self.end()
 
     @property
     def _settle_s(self) -> float:
@@ -116,30 +128,27 @@ class Book:
             and self._crew.now_s - since_s >= seconds
         )
 
-    def _end_receivers(self) -> None:
-        for member, port in self.receivers_left:
-            self._crew.tell(member, End(port=port))
+    def close(self) -> None:
+        """Close the book with what it says now.
 
-    def close(self, *, cut: bool = False) -> None:
-        """Close the book with what it says now. `cut` says that the run was ended before all could be read."""
+        What was not received is lost where somebody died or it was given up, else it is unread: nobody wanted it.
+        """
         if self.closed:
             return
         self.closed = True
         self.closed_s = self._crew.now_s
-        gap = max(0, self.sent - self.received)
         lost = unread = None
         if self.plan.kind == "counted":
-            died = any(member.lost_its_way for member in self.members())
-            nobody_waited = cut or not self.receivers_left
-            unread = gap if nobody_waited and not died else 0
-            lost = gap - unread
+            gap = max(0, self.sent - self.received)
+            gone = self._given_up or any(member.lost_its_way for member in self.members())
+            lost, unread = (gap, 0) if gone else (0, gap)
         self._crew.publish(
             BookClosed(
                 at_s=self._crew.now_s,
                 book=self.plan.name,
                 replies=self.plan.replies,
-                sent=self.sent if self.plan.senders or self.plan.kind == "counted" else None,
-                received=self.received if self.plan.receivers or self.plan.kind == "counted" else None,
+                sent=self.sent if self.plan.senders else None,
+                received=self.received if self.plan.receivers else None,
                 lost=lost,
                 unread=unread,
                 foreign=self._foreign(),
@@ -147,7 +156,6 @@ class Book:
         )
         if lost:
             self._tell_loss(lost)
-        self._end_receivers()
 
     def _foreign(self) -> int:
         malformed = sum(member.count(port).foreign for member, port in self._receivers)

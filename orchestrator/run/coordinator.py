@@ -246,7 +246,7 @@ class Coordinator:
         if self.phase is Phase.STARTING:
             self._crew_away()
         elif self.phase is Phase.WORKING:
-            self._drain()
+            self._drain(signal)
 
     def _fail(
         self, kind: str, text: str, member: Member | None, *, endpoint: str | None = None, where: str = ""
@@ -265,10 +265,11 @@ class Coordinator:
             self._crew_away()
         elif self.phase < Phase.STOPPING and self._cut_s is None:
             self._cut_s = self._crew.now_s + DRAIN_AFTER_FAILURE_S
-            self._drain()
+            self._drain("failure")
 
-    def _drain(self) -> None:
+    def _drain(self, why: str) -> None:
         self.phase = max(self.phase, Phase.DRAINING)
+        self._crew.publish(events.RunDraining(at_s=self._crew.now_s, why=why))
         self._endings.finish_sources()
 
     def _crew_away(self, *, kill: bool = False) -> None:
@@ -304,7 +305,7 @@ class Coordinator:
         crew, plan = self._crew, self._plan
         due_s = (self._went_s or 0.0) + plan.duration_s if plan.duration_s is not None else None
         if due_s is not None and crew.now_s >= due_s and self.phase is Phase.WORKING:
-            self._drain()
+            self._drain("duration")
         if self._cut_s is not None and crew.now_s >= self._cut_s:
             self._crew_away()
         elif all(member.quiet for member in crew.roles()) and self._commands_are_done():
@@ -326,7 +327,7 @@ class Coordinator:
     def _end(self) -> None:
         crew = self._crew
         for book in self._books:
-            book.close(cut=True)
+            book.close()
         for member in crew.members.values():
             if not member.over:
                 crew.publish(

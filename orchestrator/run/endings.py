@@ -60,10 +60,9 @@ class Endings:
         return self._crew.now_s - max(member.changed_s for member in self._crew.roles())
 
     def give_up(self) -> None:
-        """Close every book as it stands: what is not received by now never will be."""
+        """End every stream as it stands: what is not received by now never will be."""
         for book in self._books:
-            if book.plan.kind == "counted":
-                book.close()
+            book.give_up()
         for member in self._crew.roles():
             if not member.quiet and member.reading.state is State.SENDING:
                 self._crew.tell(member, Finish())
@@ -98,7 +97,7 @@ class _Cycle:
         if books and self._rests() and all(book.balances for book in books):
             if counts == self._before:
                 for book in books:
-                    book.close()
+                    book.end()
             self._before = counts
         else:
             self._before = None

@@ -164,6 +164,12 @@ class RunReady(Event, frozen=True, kw_only=True):
     connections: int
 
 
+class RunDraining(Event, frozen=True, kw_only=True):
+    """The sources are asked to finish and the rest drains. `why` is a signal's name, `duration` or `failure`."""
+
+    why: str
+
+
 class Progress(Event, frozen=True, kw_only=True):
     """How far the run is: a reading of every live process. Not kept in the journal."""
 
@@ -244,6 +250,7 @@ Known = (
     | AddressesKnown
     | ProcessReady
     | RunReady
+    | RunDraining
     | Progress
     | ProcessFinished
     | ProcessFailed

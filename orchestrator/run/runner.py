@@ -108,6 +108,7 @@ class _Runner:
 
     def run(self, timeout_s: float | None) -> events.RunEnded:
         """Go round until the coordinator says that the run is over."""
+        self._timeout_s = timeout_s
         self._engine.open(self._place, processes=len(self._specs))
         self._slots = SlotFile(self._place.slots, slots=max(1, len(self._specs)))
         self._control = ControlChannel(self._place.control)
@@ -118,7 +119,7 @@ class _Runner:
         try:
             self._feed(events.Began(at_s=0.0))
             while self._coordinator.phase is not Phase.OVER:
-                self._go_round(timeout_s)
+                self._go_round()
         finally:
             self._engine.close()
             self._control.close()
@@ -126,7 +127,7 @@ class _Runner:
             raise EngineError("cannot tell how the run ended: its last event never came")
         return self._ended
 
-    def _go_round(self, timeout_s: float | None) -> None:
+    def _go_round(self) -> None:
         self._wait()
         for name in self._interrupts.take():
             self._feed(events.Interrupted(at_s=self._clock(), signal=name))
@@ -140,8 +141,9 @@ class _Runner:
             if isinstance(event, events.Exited):
                 self._take(event)
         now_s = self._clock()
-        if timeout_s is not None and now_s >= timeout_s:
-            self._feed(events.TimedOut(at_s=now_s, timeout_s=timeout_s))
+        if self._timeout_s is not None and now_s >= self._timeout_s:
+            self._feed(events.TimedOut(at_s=now_s, timeout_s=self._timeout_s))
+            self._timeout_s = None
         if now_s >= self._read_due_s:
             self._feed(
                 events.Read(at_s=now_s, readings={name: self._reading(name) for name in self._alive_roles()})

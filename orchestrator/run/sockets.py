@@ -28,17 +28,27 @@ def private_directory(plan: Plan) -> Iterator[Path]:
     base = _base()
     _sweep(base)
     try:
-        path = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getuid()}-", dir=base))
+        path, lock = _locked_directory(base)
     except OSError as error:
         raise EngineError(f"cannot create a directory in {base}: {error.strerror} (set TMPDIR)") from None
-    lock = os.open(path / "lock", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    fcntl.flock(lock, fcntl.LOCK_EX)
     try:
         _refuse_long_paths(plan, path)
         yield path
     finally:
         os.close(lock)
         shutil.rmtree(path, ignore_errors=True)
+
+
+def _locked_directory(base: Path) -> tuple[Path, int]:
+    """A directory of its own and the lock on it, as a file descriptor."""
+    while True:
+        path = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getuid()}-", dir=base))
+        lock = os.open(path / "lock", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        # Another run that sweeps may have been quicker with the lock; then the directory is gone by now.
+        if os.fstat(lock).st_nlink:
+            return path, lock
+        os.close(lock)
 
 
 def _base() -> Path:

@@ -19,8 +19,8 @@ from orchestrator.topology.load import load
 from orchestrator.topology.model import Topology
 from orchestrator.topology.overrides import override
 from orchestrator.topology.patterns import read_pattern
-from orchestrator.topology.problem import Problem, TopologyError, in_file_order
-from orchestrator.topology.shapes import SourceReader
+from orchestrator.topology.problem import Problem, TopologyError, in_file_order, limited
+from orchestrator.topology.shapes import SourceReader, role_shape
 from orchestrator.topology.tree import (
     Finding,
     Path,
@@ -37,8 +37,8 @@ from orchestrator.topology.variables import expand
 from orchestrator.topology.wiring import RoleShape, Wire
 from orchestrator.topology.wording import Fault, faults_of
 
-MAX_PROBLEMS = 100
-"""No more problems than these are told; whoever has more has one that repeats itself."""
+MAX_FAULTS = 500
+"""A file with more faults of form than these is not read any further."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,13 +105,14 @@ def survey(
     if form is None:
         raise TopologyError(problems)
     topology = build(form)
-    gone, source = (*damaged, *lost), functools.cache(read_source)
+    gone = (*damaged, *lost)
+    shape_of = functools.cache(functools.partial(role_shape, read_source=functools.cache(read_source)))
     read = {
-        name: read_pattern(name, pattern, tree=tree, gone=gone, read_source=source)
+        name: read_pattern(name, pattern, tree=tree, gone=gone, shape_of=shape_of)
         for name, pattern in topology.patterns.items()
     }
     problems += [problem_at(tree, finding) for found in read.values() for finding in found.findings]
-    ordered = _limited(in_file_order(problems))
+    ordered = in_file_order(problems)
     checked = Checked(
         topology=topology.model_copy(
             update={"patterns": {name: found.pattern for name, found in read.items()}}
@@ -119,18 +120,10 @@ def survey(
         wires={name: found.wires for name, found in read.items()},
         shapes={name: found.shapes for name, found in read.items()},
         lines={name: lines_below(tree, ("patterns", name)) for name in read},
-        warnings=tuple(problem for problem in ordered if problem.severity == "warning"),
+        warnings=limited(problem for problem in ordered if problem.severity == "warning"),
         tree=tree,
     )
     return Survey(problems=ordered, checked=checked)
-
-
-def _limited(problems: Sequence[Problem]) -> tuple[Problem, ...]:
-    if len(problems) <= MAX_PROBLEMS:
-        return tuple(problems)
-    last = problems[MAX_PROBLEMS - 1]
-    more = Problem(code="more", text=f"{len(problems) - MAX_PROBLEMS} more problems", mark=last.mark)
-    return (*problems[:MAX_PROBLEMS], more)
 
 
 def _expanded(tree: Tree, environment: Mapping[str, str]) -> tuple[Tree, list[Problem], list[Path]]:
@@ -153,13 +146,13 @@ def _formed(tree: Tree, damaged: Sequence[Path]) -> tuple[FileForm | None, Tree,
         try:
             return FileForm.model_validate(plain(tree)), tree, problems, lost
         except ValidationError as error:
-            faults = faults_of(error.errors(include_url=False, include_input=False)[: 5 * MAX_PROBLEMS], tree)
+            faults = faults_of(error.errors(include_url=False, include_input=False)[:MAX_FAULTS], tree)
         gone = [path for path in (*damaged, *lost) if len(path) > 0]
         fresh = [fault.finding for fault in faults if not fault.follows and not _follows(fault, gone)]
         problems += [problem_at(tree, finding) for finding in fresh]
         lost += [fault.drop for fault in faults]
         pruned = without(tree, [fault.drop for fault in faults])
-        if not isinstance(tree, Table) or plain(pruned) == plain(tree):
+        if len(faults) == MAX_FAULTS or not isinstance(tree, Table) or plain(pruned) == plain(tree):
             return _hopeless(tree, problems, lost)
         tree = pruned
 

@@ -6,6 +6,7 @@ those of the codes in `ALLOWED` that it breaks on purpose.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 
 from orchestrator.topology import lint_links, lint_nodes, lint_options
@@ -14,6 +15,9 @@ from orchestrator.topology.tree import Finding
 from orchestrator.topology.view import View
 
 Rule = Callable[[View], Iterator[Finding]]
+
+MAX_FINDINGS = 200
+"""No more findings of one rule than these are looked for."""
 
 RULES: tuple[Rule, ...] = (*lint_nodes.RULES, *lint_links.RULES, *lint_options.RULES)
 
@@ -41,7 +45,7 @@ def lint(view: View) -> Iterator[Finding]:
     """What the rules find in a pattern, but for what it allows."""
     yield from _unknown_codes(view)
     for rule in RULES:
-        for finding in rule(view):
+        for finding in itertools.islice(rule(view), MAX_FINDINGS):
             if finding.code not in view.pattern.allow or finding.code not in ALLOWED:
                 yield finding
 

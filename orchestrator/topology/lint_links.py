@@ -69,17 +69,16 @@ def fixed_addresses(view: View) -> Iterator[Finding]:
 
 def same_addresses(view: View) -> Iterator[Finding]:
     """Endpoints of one fixed address."""
-    told: dict[str, str] = {}
+    seen: dict[tuple[int | None, str], list[str]] = {}
     for name, address in view.addresses.items():
-        for other in told:
-            if address.clashes(view.addresses[other]):
-                text = f"'{name}' has the address of '{other}'"
-                path = view.path("endpoints", name, "address")
-                yield Finding(
-                    code="same-address", text=text, path=path, hint="give each its own, or write ipc"
-                )
-                break
-        told[name] = name
+        alike = seen.setdefault((address.port, address.path), [])
+        other = next((other for other in alike if address.clashes(view.addresses[other])), None)
+        if other is not None:
+            text = f"'{name}' has the address of '{other}'"
+            path = view.path("endpoints", name, "address")
+            yield Finding(code="same-address", text=text, path=path, hint="give each its own, or write ipc")
+        elif not address.dynamic:
+            alike.append(name)
 
 
 def open_binds(view: View) -> Iterator[Finding]:
@@ -160,9 +159,9 @@ def endless_publishers(view: View) -> Iterator[Finding]:
     for name, node in view.nodes():
         if node.role != "publisher" or set(node.params) & {"count", "range", "lines", "files", "call"}:
             continue
-        endpoints = {wire.endpoint for wire in view.wires if wire.node == name}
-        others = [wire for wire in view.wires if wire.endpoint in endpoints and wire.node != name]
-        receivers = [wire for wire in others if wire.kind not in SENDS]
+        endpoints = {endpoint for _, endpoint in (*node.bind, *node.connect)}
+        others = [wire for end in endpoints for mode in ("bind", "connect") for wire in view.at(end, mode)]
+        receivers = [wire for wire in others if wire.node != name and wire.kind not in SENDS]
         if receivers and not all(_ends_by_itself(view, wire.node) for wire in receivers):
             text = f"'{name}' never ends: its stream has no end, and not every subscriber has one"
             hint = "give the subscribers updates: N, or the pattern a duration"

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from orchestrator.topology.addresses import Address, AddressError, parse_address
 from orchestrator.topology.build import uses
-from orchestrator.topology.lint import lint
+from orchestrator.topology.lint import MAX_FINDINGS, lint
 from orchestrator.topology.lint_options import option_value
 from orchestrator.topology.model import Node, Pattern
 from orchestrator.topology.params import free_params, missing_params, read_params
 from orchestrator.topology.scalars import Value
-from orchestrator.topology.shapes import RoleError, SourceReader, role_shape
+from orchestrator.topology.shapes import RoleError
 from orchestrator.topology.tree import Finding, Path, Table, find, plain
 from orchestrator.topology.tree import Node as Tree
 from orchestrator.topology.view import View
 from orchestrator.topology.wiring import PortShape, RoleShape, Use, Wire, Wired, open_ports, wire
 from orchestrator.topology.zeromq import OPTIONS
 from roles.kit.spec import PROXY_KINDS
+
+RoleReader = Callable[[str], RoleShape]
+"""Gives what a role declares, or raises RoleError."""
 
 Options = dict[str, dict[str, object]]
 """A node's socket options as written, by port and name."""
@@ -36,12 +39,13 @@ class PatternRead:
 
 
 def read_pattern(
-    name: str, pattern: Pattern, *, tree: Tree, gone: Sequence[Path], read_source: SourceReader
+    name: str, pattern: Pattern, *, tree: Tree, gone: Sequence[Path], shape_of: RoleReader
 ) -> PatternRead:
     """Read one pattern; `tree` is the file's, `gone` the paths of what had to be left out of it."""
-    reader = _Reader(name, pattern, tree, gone, read_source)
+    reader = _Reader(name, pattern, tree, gone, shape_of)
     for node in pattern.nodes:
-        reader.read_node(node)
+        if len(reader.findings) < MAX_FINDINGS:
+            reader.read_node(node)
     view = reader.view()
     return PatternRead(
         pattern=view.pattern,
@@ -55,7 +59,7 @@ class _Reader:
     """Reads the nodes of one pattern, one after another."""
 
     def __init__(
-        self, name: str, pattern: Pattern, tree: Tree, gone: Sequence[Path], read_source: SourceReader
+        self, name: str, pattern: Pattern, tree: Tree, gone: Sequence[Path], shape_of: RoleReader
     ) -> None:
         self.findings: list[Finding] = []
         self.shapes: dict[str, RoleShape] = {}
@@ -63,7 +67,7 @@ class _Reader:
         self._path: Path = ("patterns", name)
         self._pattern = pattern
         self._tree = tree
-        self._read_source = read_source
+        self._shape_of = shape_of
         here = [path[2:] for path in gone if path[:2] == self._path]
         self._damaged = {str(path[1]) for path in here if path[0] == "nodes" and len(path) > 1}
         self._lost = {str(path[1]) for path in here if path[0] in ("nodes", "endpoints") and len(path) == 2}
@@ -98,17 +102,23 @@ class _Reader:
     def view(self) -> View:
         """The pattern as the lint sees it."""
         pattern = self._pattern.model_copy(update={"nodes": self._nodes})
+        meetings: dict[tuple[str, str], list[Wire]] = {}
+        for wire_ in self._wires:
+            meetings.setdefault((wire_.endpoint, wire_.mode), []).append(wire_)
         return View(
             name=self._name,
             pattern=pattern,
             wires=self._wires,
+            meetings=meetings,
             shapes=self.shapes,
             addresses=self._addresses(self._path, pattern),
             keys={node: self._keys((*self._path, "nodes", node)) for node in self._nodes},
             raw_options=self._options,
             damaged=frozenset(self._damaged),
             lost=frozenset(self._lost),
-            entire=not self._damaged and not self._pattern_damaged,
+            entire=len(self._nodes) == len(self._pattern.nodes)
+            and not self._damaged
+            and not self._pattern_damaged,
         )
 
     def _keys(self, path: Path) -> tuple[str, ...]:
@@ -136,7 +146,7 @@ class _Reader:
             return None, {}
         told_ports = {name: PortShape(kind=kind) for name, kind in node.ports.items()}
         try:
-            shape = role_shape(node.role, self._read_source)
+            shape = self._shape_of(node.role)
         except RoleError as error:
             if error.unreadable and told_ports:
                 return RoleShape(ports=told_ports), free_params(table)

@@ -11,6 +11,9 @@ from typing import Any, Literal
 LINE_BREAK = re.compile(r"\r\n|[\n\r\x85\u2028\u2029]")
 """What ends a line to YAML 1.1; `str.splitlines` knows more and would miscount."""
 
+MAX_PROBLEMS = 100
+"""No more problems than these are told; a file that has more repeats one."""
+
 SHOWN_CHARACTERS = 160
 """How much of a long source line is shown round its caret."""
 
@@ -54,9 +57,22 @@ class TopologyError(Exception):
     exit_code = 2
 
     def __init__(self, problems: Iterable[Problem]) -> None:
-        """Keep the problems in file order."""
-        self.problems = in_file_order(problems)
+        """Keep the problems in file order, and no more than anybody reads."""
+        self.problems = limited(problems)
         super().__init__("; ".join(problem.text for problem in self.problems))
+
+
+def limited(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    """The first `MAX_PROBLEMS` in file order, errors before warnings, and how many more there are."""
+    ordered = in_file_order(problems)
+    if len(ordered) <= MAX_PROBLEMS:
+        return ordered
+    by_weight = sorted(ordered, key=lambda problem: problem.severity == "warning")
+    kept, hidden = in_file_order(by_weight[:MAX_PROBLEMS]), by_weight[MAX_PROBLEMS:]
+    more = Problem(
+        code="more", text=f"{len(hidden)} more problems", mark=kept[-1].mark, severity=hidden[0].severity
+    )
+    return (*kept, more)
 
 
 def in_file_order(problems: Iterable[Problem]) -> tuple[Problem, ...]:

@@ -12,10 +12,19 @@ from orchestrator.topology.scalars import Value
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
+VARIABLE = {
+    "description": "A variable of the environment: ${NAME} or ${NAME:-default}",
+    "type": "string",
+    "pattern": r"\$\{[A-Za-z_][A-Za-z0-9_]*(:-[^}$]*)?\}",
+}
+
+
 def schema() -> dict[str, Any]:
     """JSON Schema (draft 2020-12) of the file's format, short and long forms alike."""
     made = FileForm.model_json_schema(ref_template="#/$defs/{model}")
-    return {"$schema": DIALECT, "title": "ZeroMQ topology", **_tidied(made)}
+    tidy = _tidied(made)
+    tidy["$defs"] = {**tidy["$defs"], "Variable": VARIABLE}
+    return {"$schema": DIALECT, "title": "ZeroMQ topology", **tidy}
 
 
 def schema_text() -> str:
@@ -37,7 +46,7 @@ def _tidied(value: Value, key: str = "") -> Value:
     default = kept.get("default", ...)
     if default is None:
         del kept["default"]
-    elif kept.get("pattern") == durations.PATTERN and isinstance(default, float):
+    elif _is_duration(kept) and isinstance(default, float):
         kept["default"] = f"{default:g}s" if default >= 1 else f"{default * 1000:g}ms"
     options = kept.get("anyOf")
     if options and {"type": "null"} in options:
@@ -46,4 +55,20 @@ def _tidied(value: Value, key: str = "") -> Value:
         kept = {**rest[0], **kept} if len(rest) == 1 else {**kept, "anyOf": rest}
     if "patternProperties" in kept:
         kept.setdefault("additionalProperties", False)
-    return kept
+    return _or_variable(kept)
+
+
+_ABOUT = ("description", "default", "examples")
+
+
+def _or_variable(value: dict[str, Any]) -> dict[str, Any]:
+    """The schema of a value that a variable may stand for."""
+    if value.get("type") not in ("integer", "boolean") and "enum" not in value and not _is_duration(value):
+        return value
+    about = {key: inner for key, inner in value.items() if key in _ABOUT}
+    kept = {key: inner for key, inner in value.items() if key not in _ABOUT}
+    return {**about, "anyOf": [kept, {"$ref": "#/$defs/Variable"}]}
+
+
+def _is_duration(value: dict[str, Any]) -> bool:
+    return value.get("pattern") == durations.PATTERN

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import difflib
+import itertools
 from collections.abc import Iterable
 
 LONGEST_NAME = 64
 """Longer names get no suggestion: comparing them would take long and help nobody."""
+
+MOST_COMPARED = 500
+"""How many known names of a similar length are compared."""
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
@@ -19,7 +23,8 @@ def nearest(name: str, known: Iterable[str]) -> str:
     """The known name that is most like `name`, or ""."""
     if len(name) > LONGEST_NAME:
         return ""
-    by_lower = {option.lower(): option for option in known}
+    similar = (option for option in known if abs(len(option) - len(name)) <= 3)
+    by_lower = {option.lower(): option for option in itertools.islice(similar, MOST_COMPARED)}
     found = difflib.get_close_matches(name.lower(), by_lower, n=1)
     return by_lower[found[0]] if found else ""
 

@@ -21,6 +21,9 @@ from orchestrator.topology.tree import (
 
 _VARIABLE = re.compile(r"\$\$|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}$]*))?\}|\$\{")
 
+MAX_FAULTS = 20
+"""No more faults of one value than these are told."""
+
 LONGEST_VALUE = 65_536
 """Characters of the longest value after expansion."""
 
@@ -59,6 +62,7 @@ def _expand(node: Node, path: Path, environment: Mapping[str, str], faults: list
 
 def _expand_scalar(node: Scalar, path: Path, environment: Mapping[str, str], faults: list[Fault]) -> Scalar:
     found = False
+    before = len(faults)
 
     def value_of(match: re.Match[str]) -> str:
         nonlocal found
@@ -70,10 +74,10 @@ def _expand_scalar(node: Scalar, path: Path, environment: Mapping[str, str], fau
             return environment[name]
         if name is not None and (default is not None or name in environment):
             return default or ""
-        faults.append(_fault(node, path, match))
+        if len(faults) - before < MAX_FAULTS:
+            faults.append(_fault(node, path, match))
         return ""
 
-    before = len(faults)
     text = _VARIABLE.sub(value_of, node.value)
     if len(faults) > before:
         return node

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from orchestrator.topology.addresses import Address
@@ -15,16 +15,17 @@ from orchestrator.topology.wiring import RoleShape, Wire
 class View:
     """A pattern for the rules.
 
-    `wires` gives each wire the path of its use. `addresses` lacks the endpoints whose address cannot be
-    read. `keys` are those that a node is written with, `raw_options` its options as written. `damaged`
-    names the nodes of which something was left out; whatever a rule would miss in them may have stood
-    there, and so it keeps silent. `lost` names the nodes and endpoints that were left out whole. `entire`
-    is false where the wires are not all known.
+    `wires` gives each wire the path of its use, `meetings` the wires by endpoint and mode. `addresses`
+    lacks the endpoints whose address cannot be read. `keys` are those that a node is written with,
+    `raw_options` its options as written. `damaged` names the nodes of which something was left out;
+    whatever a rule would miss in them may have stood there, and so it keeps silent. `lost` names the nodes
+    and endpoints that were left out whole. `entire` is false where the wires are not all known.
     """
 
     name: str
     pattern: Pattern
     wires: Mapping[Wire, Path]
+    meetings: Mapping[tuple[str, str], Sequence[Wire]]
     shapes: Mapping[str, RoleShape]
     addresses: Mapping[str, Address]
     keys: Mapping[str, Collection[str]]
@@ -45,9 +46,9 @@ class View:
         """The nodes, in file order."""
         yield from self.pattern.nodes.items()
 
-    def at(self, endpoint: str, mode: str) -> list[Wire]:
+    def at(self, endpoint: str, mode: str) -> Sequence[Wire]:
         """The wires that bind an endpoint, or connect to it."""
-        return [wire for wire in self.wires if wire.endpoint == endpoint and wire.mode == mode]
+        return self.meetings.get((endpoint, mode), ())
 
     def codec(self, endpoint: str) -> str:
         """The codec in force at an endpoint."""

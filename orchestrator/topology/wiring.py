@@ -63,10 +63,11 @@ class Use:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wired:
-    """The wires of one node with the path of each, and what is wrong with its uses."""
+    """The wires of one node with the path of each, what is wrong with its uses, and which port met what."""
 
     wires: dict[Wire, Path] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
+    met: set[tuple[str, str]] = field(default_factory=set)
 
 
 def wire(
@@ -156,10 +157,9 @@ def _attach(wired: Wired, node: str, use: Use, port: str | None, shape: RoleShap
 
 def _add(wired: Wired, wire_: Wire, use: Use) -> None:
     where = f"port '{wire_.port}' of '{wire_.node}'" if wire_.port else f"'{wire_.node}'"
-    for other in wired.wires:
-        if other.endpoint != wire_.endpoint or other.port != wire_.port:
-            continue
+    if (wire_.port, wire_.endpoint) in wired.met:
         text = f"{where} meets '{use.endpoint}' twice"
         wired.findings.append(Finding(code="duplicate-use", text=text, path=use.path))
         return
+    wired.met.add((wire_.port, wire_.endpoint))
     wired.wires[wire_] = use.path

@@ -12,8 +12,6 @@ when the bell in the slot has rung, since what is spent here is spent on every m
 
 from __future__ import annotations
 
-import types
-import weakref
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from typing import Any, ClassVar, Self
 
@@ -89,7 +87,7 @@ class Port:
         port._send = super(zmq.Socket, port.socket).send
         port._recv = port.socket.recv
         port._in_hand = -1
-        port._items = None
+        port._item = None
         return port
 
     spec: PortSpec
@@ -109,7 +107,7 @@ class Port:
     _send: Callable[[bytes, int], Any]
     _recv: Callable[[int], bytes]
     _in_hand: int
-    _items: weakref.ref[types.GeneratorType[Any, None, None]] | None
+    _item: Any
 
     def note_peers(self, count: int) -> None:
         """Write into the slot how many connections of this port are in place."""
@@ -123,10 +121,13 @@ class Port:
             self._in_hand = -1
 
     def item_in_hand(self) -> Any:
-        """The item that an iteration has given and not got back, for the report of a role that raised."""
-        items = self._items() if self._items is not None else None
-        frame = items.gi_frame if items is not None else None
-        return frame.f_locals.get("item") if frame is not None else None
+        """The item that has been given and not been handled, for the report of a role that raised."""
+        return self._item if self._in_hand >= 0 else None
+
+    def _leave(self, item: Any, size_bytes: int) -> None:
+        """The iteration is left with an item in hand, by `break` or by an exception."""
+        self._item = item
+        self._in_hand = size_bytes
 
     def _note_foreign(self) -> None:
         self.words[self._foreign_at] += 1
@@ -193,9 +194,7 @@ class Inlet(Port):
     """A port that receives: iterate over it, or `recv` one by one."""
 
     def __iter__(self) -> Iterator[Any]:
-        items = self._iterate()
-        self._items = weakref.ref(items)  # type: ignore[arg-type]  # `_iterate` is a generator function
-        return items
+        return self._iterate()
 
     def recv(self) -> Any:
         """The next item; raises `Ended` at the end of the stream, `Finish` once the role is to leave."""
@@ -217,7 +216,7 @@ class Inlet(Port):
         except _MALFORMED:
             self._note_foreign()
             return False, None
-        self._in_hand = len(frame)
+        self._leave(item, len(frame))
         return True, item
 
     def _check_stop(self) -> None:
@@ -251,7 +250,7 @@ class Inlet(Port):
             try:
                 yield item
             except GeneratorExit:
-                self._in_hand = size_bytes
+                self._leave(item, size_bytes)
                 raise
             received += 1
             words[received_at] = received
@@ -360,7 +359,7 @@ class Sub(Inlet):
             try:
                 yield item
             except GeneratorExit:
-                self._in_hand = size_bytes
+                self._leave(item, size_bytes)
                 raise
             received += 1
             words[received_at] = received

@@ -13,6 +13,8 @@ import shlex
 import signal
 import sys
 import traceback
+import types
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -175,6 +177,7 @@ class Runtime:
     def _raised(self, error: Exception) -> int:
         item = next((repr(item) for item in self._items_in_hand() if item is not None), "")
         text = f"{type(error).__name__}: {error}"
+        error.__traceback__ = _from_the_users_code_on(error.__traceback__)
         told = messages.Failed(
             kind="raised", text=text, item=item[:1000], traceback="".join(traceback.format_exception(error))
         )
@@ -259,6 +262,15 @@ def _role_class(name: str) -> type[Role]:
             "role", f"cannot use '{name}' as a role: it is no class that derives from roles.kit.Role"
         )
     return found
+
+
+def _from_the_users_code_on(trace: types.TracebackType | None) -> types.TracebackType | None:
+    """The traceback without the frames of ours that come before the user's, all of it where none is the user's."""
+    ours = str(Path(__file__).parent.parent)
+    step = trace
+    while step is not None and step.tb_frame.f_code.co_filename.startswith(ours):
+        step = step.tb_next
+    return step or trace
 
 
 def _plain(result: dict[str, Any] | None) -> dict[str, Any] | None:

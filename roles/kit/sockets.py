@@ -62,6 +62,8 @@ class OpenPort:
                 for address in addresses[attachment.endpoint]:
                     self._wanted += len(self.port.sockets)
                     for socket in self.port.sockets:
+                        if "[" in address:
+                            socket.set(zmq.IPV6, 1)
                         socket.connect(address)
 
     def in_place(self) -> bool:

@@ -4,8 +4,8 @@ from scenes import failing, not_ready, passing, request_reply
 from orchestrator.cells import ansi
 from orchestrator.outcome.summary import summarise
 from orchestrator.outcome.tables import MANY
-from orchestrator.outcome.text import report_text
-from orchestrator.run.events import BookClosed, ProcessEnded, ProcessFailed, RunEnded
+from orchestrator.outcome.text import SHOWN_PROBLEMS, report_text
+from orchestrator.run.events import BookClosed, ProblemFound, ProcessEnded, ProcessFailed, RunEnded
 
 PASSED = """\
 PROCESS       OUTCOME   EXIT  RECEIVED  SENT  RATE  SHARE  BUSY   CPU    MEMORY
@@ -92,6 +92,13 @@ def test_a_start_that_did_not_come_about():
         "✗ not ready after 10 s: worker-3 has not finished its handshake with results   topology"
     )
     assert lines[-2:] == ["  nothing was sent.", "FAILED, exit 1. Report: .runs/latest"]
+
+
+def test_of_very_many_problems_the_first_are_told():
+    found = next(event for event in failing() if isinstance(event, ProblemFound))
+    text = text_of([*failing()[:-1], *[found] * 100, failing()[-1]])
+    assert text.count("✗") == SHOWN_PROBLEMS
+    assert "… and 73 more problems in summary.json" in text
 
 
 def test_requests_and_replies_have_a_row_each():

@@ -44,6 +44,26 @@ def test_the_corpus_holds_every_code_that_can_be_allowed():
     assert [code for code in sorted(ALLOWED) if f"[{code}]" not in told] == []
 
 
+P = "version: 1\npatterns:\n  p:\n"
+LARGE = [
+    P + "".join(f"    replicas{n}: 1\n" for n in range(9000)),
+    P + "    codec: >= 1\n" * 15_000,
+    P + "    codec: a\n" * 9000,
+    P + "    codec: " + "${A}" * 60_000,
+    P + "    nodes:\n" + "".join(f"      n{n}: {{rol: worker, connct: x}}\n" for n in range(3000)),
+    P + "    nodes:\n" + "".join(f"      n{n}: {{role: worker, connect: m{n}}}\n" for n in range(3000)),
+    P + "    nodes:\n" + "".join(f"      n{n}: {{command: x, depends_on: m{n}}}\n" for n in range(3000)),
+    P
+    + "    endpoints:\n"
+    + "".join(f"      n{n}: tcp://h:{n + 1}\n" for n in range(5000))
+    + "    nodes: {}\n",
+    P
+    + "    endpoints: {e: ipc}\n    nodes:\n"
+    + "".join(f"      n{n}: {{role: sink, {'bind' if n % 2 else 'connect'}: e}}\n" for n in range(3000)),
+]
+"""Large files with a fault in every line; none may take long."""
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
@@ -58,6 +78,7 @@ def test_the_corpus_holds_every_code_that_can_be_allowed():
         ("#" * 300_000, "t: error: cannot read a topology of more than 256 KiB [too-large]"),
         ("0x" + "f" * 9000, "t:1:1: error: cannot read a number of 9002 characters"),
         ("59:" * 9000 + "59", "t:1:1: error: cannot read a number of 27002 characters"),
+        *[(text, "t:") for text in LARGE],
     ],
 )
 def test_what_is_no_topology_at_all_is_refused_at_once(text, told):
@@ -140,6 +161,13 @@ def test_the_last_line_counts_the_problems(severities, count):
     assert render(problems, file="f", text="x").splitlines()[-1] == count
 
 
+def test_more_problems_than_anybody_reads_are_counted():
+    problems = [Problem(code="c", text="t", mark=Mark(n, 1)) for n in range(1, 251)]
+    warning = Problem(code="w", text="w", mark=Mark(1, 1), severity="warning")
+    told = TopologyError([warning, *problems]).problems
+    assert (len(told), told[-1].text) == (101, "151 more problems")
+
+
 def test_machines_get_every_field():
     (problem,) = problems_of("version: 2\npatterns: {p: {nodes: {a: {command: x}}}}\n")
     assert as_json([problem], file="f") == [
@@ -156,9 +184,9 @@ def test_machines_get_every_field():
     ]
 
 
-    expect replicas 1 5s ${X} ${ $$ yes 02134 >= *.txt &a *a !t << ~ null [ ] { } : , - ? | >
-    ' \" # % @ ` \\
-"""
+WORDS = """version patterns p nodes endpoints role worker sink bind connect tasks results ipc params call count
+    expect replicas 1 5s ${X} ${ $$ yes 02134 >= *.txt &a *a !t << ~ null [ ] { } : , - ? | > ' " # % @ `
+    \\ """
 SPACES = [
     "\n",
     "\n\n",

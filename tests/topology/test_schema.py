@@ -57,9 +57,18 @@ def test_it_refuses_what_is_wrong(old, new):
     assert not VALIDATOR.is_valid(yaml.safe_load(PIPELINE.replace(old, new)))
 
 
+def test_it_takes_a_variable_where_a_number_or_a_choice_stands():
+    text = PIPELINE.replace("replicas: 3", "replicas: ${N:-3}").replace("codec: text", "codec: ${CODEC}")
+    VALIDATOR.validate(yaml.safe_load(text.replace("250ms", '"${GRACE}"')))
+    assert not VALIDATOR.is_valid(yaml.safe_load(text.replace("${N:-3}", "${N:3}")))
+
+
 def test_every_key_is_described():
     forms = [schema(), *schema()["$defs"].values()]
     undescribed = [
-        key for form in forms for key, value in form["properties"].items() if not value.get("description")
+        key
+        for form in forms
+        for key, value in form.get("properties", {}).items()
+        if not value.get("description")
     ]
     assert undescribed == []

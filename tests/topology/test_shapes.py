@@ -19,6 +19,12 @@ def test_ports_and_params_are_read_from_the_class():
     assert shape.family == ""
 
 
+def test_a_port_may_be_named_otherwise_than_its_attribute():
+    shape = role_shape("subscriber", read_source)
+    assert list(shape.ports) == ["updates"]
+    assert "updates" in shape.params
+
+
 def test_bases_are_followed_through_imports():
     shape = role_shape("pkg.inner:Inner", read_source)
     assert list(shape.params) == ["keep", "within", "limit", "extra"]

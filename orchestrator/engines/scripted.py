@@ -1,0 +1,258 @@
+"""A world of scripted processes: what the coordinator is tested against, in any order of events, without a process.
+
+Pure. It plays the engine, the control channel, the slots and the sockets at once: `possible` lists what could happen next,
+`happen` lets one of them happen and gives the events that the coordinator would see, `obey` carries out a command.
+Whoever drives it chooses the order, and with `kill` a death at any moment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from orchestrator.run import events
+from orchestrator.run.commands import Command, Launch, Publish, Signal, Tell
+from orchestrator.run.plan import BookPlan, Plan
+from roles.kit import messages
+from roles.kit.slot import Count, Reading, State
+from roles.kit.spec import ProcessSpec
+
+QUEUE = 4
+"""Messages that wait for one receiver before its senders block."""
+
+
+@dataclass(slots=True)
+class Scripted:
+    """One process that follows the script of all roles: take, handle, pass on."""
+
+    spec: ProcessSpec
+    left_to_send: int
+    step: str = "planned"
+    inbox: list[messages.Down] = field(default_factory=list)
+    sent: dict[str, int] = field(default_factory=dict)
+    received: dict[str, int] = field(default_factory=dict)
+    waiting: dict[str, int] = field(default_factory=dict)
+    ended: set[str] = field(default_factory=set)
+    askers: list[str] = field(default_factory=list)
+    in_hand: str = ""
+    awaits_reply: bool = False
+    state: State = State.STARTING
+    port: str = ""
+    finishing: bool = False
+
+    @property
+    def alive(self) -> bool:
+        """It has been launched and not ended."""
+        return self.step not in ("planned", "gone")
+
+
+class ScriptedWorld:
+    """All processes of a plan. Sources send `messages_each`; times are for whoever drives it to choose."""
+
+    def __init__(self, plan: Plan, *, messages_each: int) -> None:
+        self.plan = plan
+        self.processes = {
+            spec.name: Scripted(spec, 0 if spec.receives and not spec.source else messages_each)
+            for spec in plan.processes
+        }
+        self.published: list[events.Known] = []
+        self.told: list[tuple[str, messages.Down]] = []
+        self._turn = 0
+
+    def obey(self, command: Command) -> None:
+        """Carry out a command of the coordinator."""
+        match command:
+            case Launch(process=name):
+                self.processes[name].step = "starting"
+            case Tell(process=name, message=message):
+                self.told.append((name, message))
+                if self.processes[name].step not in ("planned", "gone", "starting"):
+                    self.processes[name].inbox.append(message)
+            case Signal(process=name, signal=signal):
+                if self.processes[name].alive:
+                    self.processes[name].step = f"dying {signal}"
+            case Publish(event=event):
+                self.published.append(event)
+
+    def possible(self) -> list[tuple[str, Callable[[float], list[events.Event]]]]:
+        """What could happen next: whose step it is, and a function of the time that takes it."""
+        found = []
+        for name, process in self.processes.items():
+            step = self._next_step(process)
+            if step is not None:
+                found.append((name, step))
+        return found
+
+    def kill(self, name: str, at_s: float, signal: str = "SIGKILL") -> list[events.Event]:
+        """End a process from outside. What is on its way to it is gone with it."""
+        process = self.processes[name]
+        if not process.alive:
+            return []
+        return self._exit(process, at_s, None, signal)
+
+    def read(self, at_s: float) -> events.Read:
+        """A reading of all slots."""
+        alive = {name: reading(process) for name, process in self.processes.items() if process.alive}
+        return events.Read(at_s=at_s, readings=alive)
+
+    def _next_step(self, process: Scripted) -> Callable[[float], list[events.Event]] | None:
+        if process.step.startswith("dying "):
+            return lambda at_s: self._exit(process, at_s, None, process.step.removeprefix("dying "))
+        if process.inbox:
+            return lambda at_s: self._hear(process, at_s)
+        lifts: dict[str, tuple[str, messages.Up | None]] = {
+            "starting": ("launched", None),
+            "launched": ("greeted", messages.Hello(pid=1)),
+            "greeted": ("bound", messages.Bound(addresses=_bound(process.spec))),
+            "connecting": ("ready", messages.Ready()),
+        }
+        if process.step in lifts:
+            return lambda at_s: self._lift(process, at_s, *lifts[process.step])
+        if process.step == "working":
+            return self._work(process)
+        return None
+
+    def _lift(
+        self, process: Scripted, at_s: float, step: str, message: messages.Up | None
+    ) -> list[events.Event]:
+        process.step = step
+        name = process.spec.name
+        if message is None:
+            return [events.Launched(at_s=at_s, process=name, pid=1)]
+        return [events.Heard(at_s=at_s, process=name, message=message)]
+
+    def _hear(self, process: Scripted, at_s: float) -> list[events.Event]:
+        match process.inbox.pop(0):
+            case messages.Connect():
+                process.step = "connecting"
+            case messages.Go():
+                process.step = "working"
+            case messages.End(port=port):
+                process.ended.add(port)
+            case messages.Finish():
+                process.finishing = True
+            case messages.Stop():
+                return self._exit(process, at_s, 0, None)
+        return []
+
+    def _work(self, process: Scripted) -> Callable[[float], list[events.Event]] | None:
+        """One item further, or None where it can only wait."""
+        if process.in_hand:
+            return lambda _: self._handle(process)
+        taken = next((port for port, waiting in process.waiting.items() if waiting), None)
+        if taken is not None and not (process.finishing and not process.awaits_reply):
+            return lambda _: self._take(process, taken)
+        if process.left_to_send and not process.finishing and not process.awaits_reply:
+            return lambda _: self._begin(process)
+        if not process.awaits_reply and (process.finishing or not process.left_to_send) and self._is_done(process):
+            return lambda at_s: self._finish(process, at_s)
+        if process.awaits_reply and self._inlets(process) <= process.ended:
+            return lambda at_s: self._finish(process, at_s)
+        process.state, process.port = State.RECEIVING, next(iter(sorted(self._inlets(process))), "")
+        return None
+
+    def _is_done(self, process: Scripted) -> bool:
+        asks = any(port.kind == "REQ" for port in process.spec.ports)
+        return process.finishing or asks or self._inlets(process) <= process.ended
+
+    def _take(self, process: Scripted, port: str) -> list[events.Event]:
+        process.state = State.RUNNING
+        process.waiting[port] -= 1
+        process.in_hand = port
+        return []
+
+    def _handle(self, process: Scripted) -> list[events.Event]:
+        """Pass on what is in hand; a full queue makes the sender wait with it."""
+        outlets = [book for book in self._outlets(process) if not _is_reply_of_ours(process, book)]
+        if not process.awaits_reply and not process.finishing and not all(self._send(process, book) for book in outlets):
+            return []
+        port, process.in_hand = process.in_hand, ""
+        process.received[port] = process.received.get(port, 0) + 1
+        process.awaits_reply = False
+        process.state = State.RUNNING
+        return []
+
+    def _begin(self, process: Scripted) -> list[events.Event]:
+        books = [book for book in self._outlets(process) if not book.replies]
+        if all(self._room(book) for book in books):
+            for book in books:
+                self._send(process, book)
+            process.left_to_send -= 1
+            process.awaits_reply = any(port.kind == "REQ" for port in process.spec.ports)
+            process.state = State.RUNNING
+        else:
+            process.state, process.port = State.SENDING, process.spec.ports[0].name
+        return []
+
+    def _send(self, process: Scripted, book: BookPlan) -> bool:
+        targets = self._room(book)
+        if book.replies:
+            asker = process.askers.pop(0)
+            targets = [target for target in targets if target[0] == asker]
+        elif not targets:
+            process.state = State.SENDING
+            return False
+        own = next(port for sender, port in book.senders if sender == process.spec.name)
+        process.sent[own] = process.sent.get(own, 0) + 1
+        if targets:
+            self._turn += 1
+            name, port = targets[self._turn % len(targets)]
+            receiver = self.processes[name]
+            receiver.waiting[port] = receiver.waiting.get(port, 0) + 1
+            receiver.askers.append(process.spec.name)
+        return True
+
+    def _room(self, book: BookPlan) -> list[tuple[str, str]]:
+        return [
+            (name, port)
+            for name, port in book.receivers
+            if self.processes[name].step == "working" and self.processes[name].waiting.get(port, 0) < QUEUE
+        ]
+
+    def _outlets(self, process: Scripted) -> list[BookPlan]:
+        return [book for book in self.plan.books if any(name == process.spec.name for name, _ in book.senders)]
+
+    def _inlets(self, process: Scripted) -> set[str]:
+        return {port for book in self.plan.books for name, port in book.receivers if name == process.spec.name}
+
+    def _finish(self, process: Scripted, at_s: float) -> list[events.Event]:
+        process.step, process.state, process.port = "finished", State.FINISHED, ""
+        return [events.Heard(at_s=at_s, process=process.spec.name, message=messages.Finished())]
+
+    def _exit(
+        self, process: Scripted, at_s: float, exit_code: int | None, signal: str | None
+    ) -> list[events.Event]:
+        process.step = "gone"
+        process.inbox.clear()
+        return [
+            events.Exited(
+                at_s=at_s,
+                process=process.spec.name,
+                exit_code=exit_code,
+                signal=signal,
+                reading=reading(process),
+            )
+        ]
+
+
+def reading(process: Scripted) -> Reading:
+    """What the process's slot would say."""
+    ports = {
+        port.name: Count(sent=process.sent.get(port.name, 0), received=process.received.get(port.name, 0))
+        for port in process.spec.ports
+    }
+    return Reading(state=process.state, port=process.port, ports=ports)
+
+
+def _bound(spec: ProcessSpec) -> dict[str, str]:
+    return {
+        one.endpoint: f"{one.address}#{spec.name}"
+        for port in spec.ports
+        for one in port.attachments
+        if one.mode == "bind"
+    }
+
+
+def _is_reply_of_ours(process: Scripted, book: BookPlan) -> bool:
+    """A client that has a reply in hand sends nothing on account of it."""
+    return not book.replies and any(port.kind == "REQ" for port in process.spec.ports)

@@ -1,0 +1,195 @@
+"""The coordinator in thousands of seeded orders of events, deaths at every state among them."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from run.world import Drive, plan_of
+
+from orchestrator.run import events
+from orchestrator.run.plan import Plan
+from roles.kit.messages import Go, Stop
+
+PIPELINE = """
+version: 1
+patterns:
+  p:
+    endpoints: {tasks: ipc, results: ipc}
+    nodes:
+      ventilator: {role: ventilator, bind: tasks, params: {count: 1}, replicas: 2}
+      worker: {role: worker, connect: [tasks, results], replicas: 3}
+      sink: {role: sink, bind: results}
+"""
+REQUESTS = """
+version: 1
+patterns:
+  p:
+    endpoints: {hello: ipc}
+    nodes:
+      client: {role: client, connect: hello, replicas: 3}
+      server: {role: server, bind: hello, replicas: 2}
+"""
+TWO_STAGES = """
+version: 1
+patterns:
+  p:
+    endpoints: {a: ipc, b: ipc, c: ipc, d: ipc}
+    nodes:
+      first: {role: ventilator, bind: a, params: {count: 1}}
+      left: {role: worker, connect: {tasks: a, results: b}, replicas: 2}
+      right: {role: worker, bind: {tasks: b}, connect: {results: [c, d]}}
+      one: {role: sink, bind: c}
+      two: {role: sink, bind: d}
+"""
+PLANS = {
+    name: plan_of(text)
+    for name, text in {"pipeline": PIPELINE, "requests": REQUESTS, "two_stages": TWO_STAGES}.items()
+}
+
+
+def sound(drive: Drive, ended: events.RunEnded) -> None:
+    """What must hold of every run, however it went."""
+    where = f"seed {drive.seed}, kill {drive.kill} at step {drive.kill_at}"
+    assert isinstance(drive.world.published[-1], events.RunEnded), where
+    names = [spec.name for spec in drive.plan.processes]
+    assert sorted(event.process for event in drive.published(events.ProcessEnded)) == sorted(names), where
+    assert not [name for name, process in drive.world.processes.items() if process.alive], where
+    for book, closed in zip(drive.plan.books, _books_in_order(drive), strict=True):
+        sent = sum(drive.world.processes[name].sent.get(port, 0) for name, port in book.senders)
+        received = sum(drive.world.processes[name].received.get(port, 0) for name, port in book.receivers)
+        assert (closed.sent, closed.received) == (sent, received), where
+        assert (closed.lost or 0) + (closed.unread or 0) == sent - received, where
+    assert ended.exit_code in {"passed": (0,), "failed": (1,), "interrupted": (130, 143)}[ended.verdict], (
+        where
+    )
+
+
+def _books_in_order(drive: Drive) -> list[events.BookClosed]:
+    closed = {(event.book, event.replies): event for event in drive.published(events.BookClosed)}
+    return [closed[book.name, book.replies] for book in drive.plan.books]
+
+
+def stages_in_order(drive: Drive) -> None:
+    stage = {spec.name: spec.stage for spec in drive.plan.processes}
+    launched = [stage[event.process] for event in drive.published(events.ProcessLaunched)]
+    assert launched == sorted(launched)
+
+
+def nobody_goes_early(drive: Drive) -> None:
+    """Go comes after everybody's Ready, and to all in one breath."""
+    kinds = [type(event) for event in drive.world.published]
+    if events.RunReady in kinds:
+        ready = {
+            e.process
+            for e in drive.world.published[: kinds.index(events.RunReady)]
+            if isinstance(e, events.ProcessReady)
+        }
+        assert ready == {spec.name for spec in drive.plan.processes}
+    goes = [name for name, message in drive.world.told if isinstance(message, Go)]
+    assert len(goes) in (0, len(drive.plan.processes))
+
+
+@pytest.mark.parametrize("name", PLANS)
+@pytest.mark.parametrize("block", range(10))
+def test_a_run_passes_in_any_order(name: str, block: int) -> None:
+    for seed in range(block * 50, block * 50 + 50):
+        drive = Drive(PLANS[name], seed)
+        ended = drive.run()
+        sound(drive, ended)
+        stages_in_order(drive)
+        nobody_goes_early(drive)
+        assert ended.verdict == "passed", (seed, drive.published(events.ProblemFound))
+        assert all(not event.lost and not event.unread for event in drive.published(events.BookClosed)), seed
+        assert {e.outcome for e in drive.published(events.ProcessEnded)} == {"finished"}, seed
+
+
+@pytest.mark.parametrize("name", PLANS)
+@pytest.mark.parametrize("block", range(10))
+def test_a_death_at_any_moment_ends_the_run_with_exact_books(name: str, block: int) -> None:
+    plan = PLANS[name]
+    for seed in range(block * 100, block * 100 + 100):
+        chance = random.Random(seed)
+        victim = chance.choice(plan.processes).name
+        drive = Drive(plan, seed, kill=victim, kill_at=chance.randrange(0, 160))
+        ended = drive.run()
+        sound(drive, ended)
+        assert drive.killed_s is None or killed_is_told(drive, victim, ended), (seed, victim)
+
+
+def killed_is_told(drive: Drive, victim: str, ended: events.RunEnded) -> bool:
+    end = next(event for event in drive.published(events.ProcessEnded) if event.process == victim)
+    told = [event.process for event in drive.published(events.ProblemFound) if event.kind == "killed"]
+    late_s = ended.at_s - (drive.killed_s or 0.0)
+    return (
+        (end.outcome, end.signal) == ("killed", "SIGKILL")
+        and told == [victim]
+        and ended.verdict == "failed"
+        and late_s < 2.6
+    )
+
+
+def test_a_death_during_every_step_of_one_run() -> None:
+    plan = PLANS["pipeline"]
+    for victim in (spec.name for spec in plan.processes):
+        for step in range(0, 260, 3):
+            drive = Drive(plan, seed=11, kill=victim, kill_at=step)
+            sound(drive, drive.run())
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_an_interrupt_drains_and_loses_nothing(seed: int) -> None:
+    drive = Drive(PLANS["pipeline"], seed, messages_each=50)
+    drive.feed(events.Began(at_s=0.0))
+    while not drive.published(events.RunReady):
+        drive.go_on()
+    for _ in range(random.Random(seed).randrange(60)):
+        drive.go_on()
+    drive.feed(events.Interrupted(at_s=drive.now_s, signal="SIGINT"))
+    ended = drive.run()
+    sound(drive, ended)
+    assert (ended.verdict, ended.exit_code) == ("interrupted", 130)
+    assert all(not event.lost for event in drive.published(events.BookClosed))
+    assert sum(event.unread or 0 for event in drive.published(events.BookClosed)) == 0
+
+
+def test_the_second_interrupt_kills() -> None:
+    drive = Drive(PLANS["pipeline"], 1, messages_each=1000)
+    drive.feed(events.Began(at_s=0.0))
+    while not drive.published(events.RunReady):
+        drive.go_on()
+    drive.feed(events.Interrupted(at_s=drive.now_s, signal="SIGTERM"))
+    drive.feed(events.Interrupted(at_s=drive.now_s, signal="SIGTERM"))
+    assert {process.step for process in drive.world.processes.values()} == {"dying SIGKILL"}
+    ended = drive.run()
+    assert (ended.verdict, ended.exit_code) == ("interrupted", 143)
+
+
+def test_nobody_ready_in_time_is_named_and_nothing_is_sent() -> None:
+    drive = Drive(PLANS["pipeline"], 1)
+    deaf = drive.world.processes["worker-2"]
+    drive.feed(events.Began(at_s=0.0))
+    while not drive.published(events.RunEnded):
+        deaf.step = "bound" if deaf.step == "connecting" else deaf.step
+        drive.go_on()
+    told = [event.text for event in drive.published(events.ProblemFound)]
+    assert told == [
+        "not ready after 10 s: worker-2 has not finished its handshake with tasks "
+        "(ipc:///s/tasks-1#ventilator-1, ipc:///s/tasks-2#ventilator-2)"
+        " and has not finished its handshake with results (ipc:///s/results-1#sink-1)"
+    ]
+    assert not [message for _, message in drive.world.told if isinstance(message, Go)]
+
+
+def test_stop_goes_in_reverse_launch_order() -> None:
+    drive = Drive(PLANS["pipeline"], 3)
+    drive.run()
+    stage = {spec.name: spec.stage for spec in drive.plan.processes}
+    stops = [stage[name] for name, message in drive.world.told if isinstance(message, Stop)]
+    assert stops == sorted(stops, reverse=True)
+
+
+def test_the_plans_are_what_they_seem() -> None:
+    plan: Plan = PLANS["two_stages"]
+    assert [book.name for book in plan.books] == ["a", "b", "c+d"]
+    assert [stage.nodes for stage in plan.stages] == [("one", "two"), ("right",), ("left",), ("first",)]

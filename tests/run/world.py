@@ -1,0 +1,83 @@
+"""Drives the coordinator against the scripted world, in an order drawn from a seed."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from orchestrator.engines.scripted import ScriptedWorld
+from orchestrator.run import events
+from orchestrator.run.coordinator import Coordinator, Phase
+from orchestrator.run.outline import run_started
+from orchestrator.run.plan import Plan
+from orchestrator.run.planner import make_plan
+from orchestrator.sources import SourceFinder
+from orchestrator.topology.check import check
+
+E = TypeVar("E")
+LONGEST_STEPS = 20_000
+
+
+def plan_of(text: str, pattern: str = "p") -> Plan:
+    checked = check(text, environment={}, read_source=SourceFinder(Path()).read)
+    return make_plan(checked, pattern, file="t.yaml")
+
+
+@dataclass
+class Drive:
+    """One run, event by event. `kill_at` is the number of the step before which somebody is killed."""
+
+    plan: Plan
+    seed: int
+    messages_each: int = 6
+    kill: str | None = None
+    kill_at: int = 0
+    now_s: float = 0.0
+    seen: list[events.Event] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.random = random.Random(self.seed)
+        self.world = ScriptedWorld(self.plan, messages_each=self.messages_each)
+        outline = run_started(self.plan, run_id="r", engine="scripted", seed=self.seed, started_at="")
+        self.coordinator = Coordinator(self.plan, outline, sockets="/s")
+        self.killed_s: float | None = None
+
+    def feed(self, *happened: events.Event) -> None:
+        for event in happened:
+            self.seen.append(event)
+            for command in self.coordinator.handle(event):
+                self.world.obey(command)
+
+    def run(self) -> events.RunEnded:
+        self.feed(events.Began(at_s=0.0))
+        for step in range(LONGEST_STEPS):
+            if self.coordinator.phase is Phase.OVER:
+                break
+            if step == self.kill_at and self.kill is not None:
+                if not self.world.processes[self.kill].alive:
+                    self.kill_at += 1
+                else:
+                    self.killed_s = self.now_s
+                    self.feed(*self.world.kill(self.kill, self.now_s))
+            self.go_on()
+        assert self.coordinator.phase is Phase.OVER, f"seed {self.seed}: never ended; {self.state()}"
+        return next(event for event in self.published(events.RunEnded))
+
+    def go_on(self) -> None:
+        possible = self.world.possible()
+        if not possible or self.random.random() < 0.2:
+            self.now_s += self.random.choice((0.001, 0.02, 0.1))
+            self.feed(self.world.read(self.now_s))
+            return
+        self.now_s += 0.0001
+        _, happen = self.random.choice(possible)
+        self.feed(*happen(self.now_s))
+
+    def published(self, kind: type[E]) -> list[E]:
+        return [event for event in self.world.published if isinstance(event, kind)]
+
+    def state(self) -> str:
+        steps = {name: (p.step, p.state.name, p.port) for name, p in self.world.processes.items()}
+        return f"{self.coordinator.phase.name} at {self.now_s:.2f} s: {steps}"

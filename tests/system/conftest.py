@@ -1,0 +1,42 @@
+"""What all system tests share: a user's folder, and the certainty that nothing outlives a test."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from harness import Project
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.system)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Iterator[Project]:
+    """A folder of the user's; what was started in it is gone afterwards."""
+    made = Project(tmp_path)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def free_port() -> Callable[[], int]:
+    """Gives tcp ports that nobody has now, for rows that need a number known beforehand; never one twice."""
+    given: set[int] = set()
+
+    def give() -> int:
+        while True:
+            with socket.socket() as holder:
+                holder.bind(("127.0.0.1", 0))
+                port: int = holder.getsockname()[1]
+            if port not in given:
+                given.add(port)
+                return port
+
+    return give

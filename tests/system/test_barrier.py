@@ -1,0 +1,90 @@
+"""The barrier: nothing is sent before every socket is in place, however late some processes are."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from harness import Project, jain
+
+SEEDS = range(100)
+"""A hundred runs; what each delays is drawn from its number."""
+
+AT_ONCE = 2
+GROUPS = [SEEDS[first : first + 10] for first in range(0, len(SEEDS), 10)]
+UPDATES = 900  # below the high-water mark of 1,000, so that even a slow subscriber may miss none
+
+LATE = """\
+    import time
+
+    from roles.subscriber import Subscriber
+    from roles.worker import Worker
+
+
+    class LateWorker(Worker):
+        def setup(self):
+            time.sleep(self.random.uniform(0, 0.2))
+
+
+    class LateSubscriber(Subscriber):
+        def setup(self):
+            super().setup()
+            time.sleep(self.random.uniform(0, 0.2))
+
+        def connected(self):
+            time.sleep(self.random.uniform(0, 0.05))
+            super().connected()
+    """
+
+TOPOLOGY = """\
+    tasks:
+      endpoints: {tasks: ipc, results: 'tcp://127.0.0.1:*'}
+      nodes:
+        ventilator: {role: ventilator, bind: tasks, params: {count: 400}}
+        worker:
+          role: late:LateWorker
+          connect: [tasks, results]
+          replicas: 8
+          params: {call: 'roles.functions:echo'}
+        sink: {role: sink, bind: results}
+    updates:
+      endpoints: {updates: 'tcp://127.0.0.1:*'}
+      nodes:
+        publisher: {role: publisher, bind: updates, params: {count: %d}}
+        subscriber: {role: late:LateSubscriber, connect: updates, replicas: 3, params: {into: 'got-${SEED}.jsonl'}}
+    """
+
+
+def check(project: Project, seed: int) -> None:
+    """One run of both patterns with the delays of this seed."""
+    outcome = project.run("--seed", str(seed), environment={"SEED": str(seed)})
+    told = f"seed {seed}, exit {outcome.exit_code}\n{outcome.stderr}"
+    assert outcome.exit_code == 0, told
+    tasks = outcome.patterns["tasks"].balanced()
+    shares = [worker["ports"]["tasks"]["received"] for worker in tasks.of_node("worker")]
+    assert sum(shares) == 400, told
+    assert jain(shares) >= 0.99, f"seed {seed}: shares {shares}"
+    for replica in (1, 2, 3):
+        lines = (project.folder / f"got-{seed}-{replica}.jsonl").read_text().splitlines()
+        got = [json.loads(line) for line in lines]
+        assert got == list(range(1, UPDATES + 1)), f"seed {seed}, subscriber-{replica}: {len(got)} updates"
+
+
+@pytest.mark.parametrize("seeds", GROUPS, ids=lambda seeds: f"seeds-{seeds[0]}-{seeds[-1]}")
+def test_late_processes_get_their_share_and_miss_nothing(project: Project, seeds: range) -> None:
+    project.write("late.py", LATE)
+    project.topology(TOPOLOGY % UPDATES)
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        for done in [pool.submit(check, project, seed) for seed in seeds]:
+            done.result()
+
+
+def test_without_the_barrier_the_first_worker_has_it_all(project: Project) -> None:
+    """The same pattern with `sync: none`, as a check that the test above can fail."""
+    project.write("late.py", LATE)
+    project.topology(TOPOLOGY % UPDATES)
+    outcome = project.run("--pattern", "tasks", "--set", "tasks.sync=none", "--seed", "1").passed()
+    shares = [worker["ports"]["tasks"]["received"] for worker in outcome.of_node("worker")]
+    assert sum(shares) == 400
+    assert jain(shares) < 0.99, shares
