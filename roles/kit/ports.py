@@ -423,10 +423,21 @@ class Req(Inlet, Outlet):
     def exchange(self, requests: Callable[[], Iterable[Any]]) -> Iterator[Any]:
         """Send what `requests()` gives, one series a socket, each socket in lockstep; yields replies as they come."""
         if len(self.sockets) == 1:
-            for item in requests():
-                yield self.request(item)
-            return
-        yield from self._exchange_all(requests)
+            yield from self._exchange_one(requests())
+        else:
+            yield from self._exchange_all(requests)
+
+    def _exchange_one(self, items: Iterable[Any]) -> Iterator[Any]:
+        for item in items:
+            try:
+                reply = self.request(item)
+            except Ended:
+                return
+            except Finish:
+                if self.control.stopping:
+                    raise
+                return  # no more is to be asked, but what was answered is to be concluded
+            yield reply
 
     def _exchange_all(self, requests: Callable[[], Iterable[Any]]) -> Iterator[Any]:
         control = self.control
@@ -437,8 +448,10 @@ class Req(Inlet, Outlet):
             if self._ask(socket, series[socket]):
                 poller.register(socket, zmq.POLLIN)
         while len(poller.sockets) > 1:
-            if control.stopping or self.name in control.ended:
+            if control.stopping:
                 raise Finish
+            if self.name in control.ended:
+                return
             control.wait(poller.sockets, State.RECEIVING, self.index)
             for socket, _ in poller.poll(0):
                 if socket is control.socket:

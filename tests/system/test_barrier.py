@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
+from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -25,6 +28,9 @@ LATE = """\
     class LateWorker(Worker):
         def setup(self):
             time.sleep(self.random.uniform(0, 0.2))
+
+        def connected(self):
+            time.sleep(self.random.uniform(0, 0.05))
 
 
     class LateSubscriber(Subscriber):
@@ -52,7 +58,7 @@ TOPOLOGY = """\
       endpoints: {updates: 'tcp://127.0.0.1:*'}
       nodes:
         publisher: {role: publisher, bind: updates, params: {count: %d}}
-        subscriber: {role: late:LateSubscriber, connect: updates, replicas: 3, params: {into: 'got-${SEED}.jsonl'}}
+        subscriber: {role: late:LateSubscriber, connect: updates, replicas: 3, params: {into: 'got-${SEED:-0}.jsonl'}}
     """
 
 
@@ -80,11 +86,54 @@ def test_late_processes_get_their_share_and_miss_nothing(project: Project, seeds
             done.result()
 
 
-def test_without_the_barrier_the_first_worker_has_it_all(project: Project) -> None:
-    """The same pattern with `sync: none`, as a check that the test above can fail."""
+def test_without_the_barrier_late_subscribers_miss_updates(project: Project) -> None:
+    """The same pattern with `sync: none`: the test above is one that can fail."""
     project.write("late.py", LATE)
     project.topology(TOPOLOGY % UPDATES)
-    outcome = project.run("--pattern", "tasks", "--set", "tasks.sync=none", "--seed", "1").passed()
-    shares = [worker["ports"]["tasks"]["received"] for worker in outcome.of_node("worker")]
+    outcome = project.run("--pattern", "updates", "--set", "updates.sync=none", "--seed", "1").passed()
+    got = [subscriber["ports"]["updates"]["received"] for subscriber in outcome.of_node("subscriber")]
+    assert min(got) < UPDATES, got
+
+
+PLAIN_WORKER = """\
+    import os
+    import random
+    import time
+
+    import zmq
+
+    NAME, SEED = os.environ["TOPOLOGY_PROCESS"], os.environ["SEED"]
+    time.sleep(random.Random(f"{NAME}/{SEED}").uniform(0, 0.3))
+    with zmq.Context() as context, context.socket(zmq.PULL) as tasks, context.socket(zmq.PUSH) as results:
+        results.connect(os.environ["TOPOLOGY_RESULTS"])
+        tasks.connect(os.environ["TOPOLOGY_TASKS"])
+        tasks.recv()
+        results.send_json(NAME)
+        while tasks.poll(500):
+            tasks.recv()
+            results.send_json(NAME)
+    """
+
+PLAIN_TOPOLOGY = """\
+    tasks:
+      endpoints: {tasks: 'tcp://127.0.0.1:%d', results: ipc}
+      nodes:
+        ventilator: {role: ventilator, bind: tasks, params: {count: 400}}
+        worker: {command: [%s, worker.py], connect: [tasks, results], replicas: 8}
+        sink: {role: sink, bind: results, params: {into: 'names-${SEED}.jsonl'}}
+    """
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_programs_that_connect_late_get_their_share(
+    project: Project, free_port: Callable[[], int], seed: int
+) -> None:
+    """A command counts as in place once it runs, so that nothing but the barrier waits for its sockets."""
+    project.write("worker.py", PLAIN_WORKER)
+    project.topology(PLAIN_TOPOLOGY % (free_port(), sys.executable))
+    project.run(environment={"SEED": str(seed)}).passed()
+    lines = (project.folder / f"names-{seed}.jsonl").read_text().splitlines()
+    shares = list(Counter(json.loads(line) for line in lines).values())
     assert sum(shares) == 400
-    assert jain(shares) < 0.99, shares
+    assert len(shares) == 8, f"seed {seed}: {shares}"
+    assert jain(shares) >= 0.99, f"seed {seed}: {shares}"

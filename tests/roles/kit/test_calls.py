@@ -1,0 +1,31 @@
+"""Functions that a topology names."""
+
+from __future__ import annotations
+
+import pytest
+
+from roles.kit.calls import SetupError, load_function
+
+
+def test_a_plain_function_gives_one_result_none_included() -> None:
+    call = load_function("roles.functions:sleep_ms", param="call")
+    assert list(call.results(0)) == [None]
+
+
+def test_a_function_gets_the_arguments_that_the_topology_gives_it() -> None:
+    call = load_function({"function": "json:dumps", "with": {"indent": 1}}, param="call")
+    assert call([1]) == "[\n 1\n]"
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("no_such_module:f", "cannot find module 'no_such_module'"),
+        ("json:dump_s", r"cannot find 'dump_s' of 'json:dump_s' \(did you mean 'dumps'\?\)"),
+        ("json:__name__", "it is no function but a str"),
+    ],
+)
+def test_what_is_not_there_is_told(name: str, text: str) -> None:
+    with pytest.raises(SetupError, match=text) as told:
+        load_function(name, param="fold")
+    assert told.value.where == "params.fold"
