@@ -6,7 +6,10 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo demo-pipeline demo-request-reply demo-publish-subscribe demo-census test check lint format lock schema clean
+OTHER_PYTHONS ?= 3.11 3.12 3.13
+
+.PHONY: help setup demo demo-pipeline demo-request-reply demo-publish-subscribe demo-census demo-duplicates \
+	test test-quick test-pythons check lint format lock schema clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-24s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,8 +38,22 @@ demo-publish-subscribe: $(READY) ## weather updates to three subscribers
 demo-census: $(READY) ## real input: every module of Python's standard library, parsed and counted
 	@$(BIN)/orchestrator run examples/census.yaml
 
+demo-duplicates: $(READY) ## real input: files of the same content below FOLDER (default: this one)
+	@folder=$$(cd "$${FOLDER:-.}" && pwd) || exit 2; FOLDER="$$folder" $(BIN)/orchestrator run examples/duplicates.yaml
+
 test: $(READY) ## run all tests
 	@$(BIN)/python -m pytest
+
+test-quick: $(READY) ## run the tests that are not slow
+	@$(BIN)/python -m pytest -m "not slow"
+
+test-pythons: $(READY) ## test-quick with each other supported Python that is found, in a .venv of its own
+	@mine=$$($(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])'); \
+	.ci/other-pythons $(OTHER_PYTHONS) | while read -r version python; do \
+		[ "$$version" != "$$mine" ] || continue; \
+		echo "Python $$version"; \
+		$(MAKE) --no-print-directory VENV=.venv-$$version PYTHON="$$python" test-quick < /dev/null || exit 1; \
+	done
 
 lint: $(READY) ## ruff, ruff format, mypy --strict
 	@$(BIN)/ruff check .
@@ -56,4 +73,4 @@ lock: ## resolve requirements.lock anew from pyproject.toml (needs uv)
 	uv pip compile --universal --python-version 3.11 --extra dev --no-header --generate-hashes pyproject.toml -o requirements.lock
 
 clean: ## remove what was built and the records of old runs
-	rm -rf $(VENV) .runs build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venv-* .runs build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterable
 
 from roles.kit.collector import Collector
-from roles.kit.ports import Req
+from roles.kit.reqrep import Req
 from roles.kit.source import Source
 
 

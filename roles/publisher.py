@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from roles.functions import weather
 from roles.kit.calls import Function
-from roles.kit.ports import Pub
+from roles.kit.pubsub import Pub
 from roles.kit.source import Source
 
 

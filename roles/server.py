@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from roles.kit.calls import Function, load_function
-from roles.kit.ports import Rep
+from roles.kit.reqrep import Rep
 from roles.kit.role import Role
 
 

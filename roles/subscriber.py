@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from roles.kit.collector import Collector
-from roles.kit.ports import Sub
+from roles.kit.pubsub import Sub
 
 
 class Subscriber(Collector):

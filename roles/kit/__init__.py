@@ -2,7 +2,9 @@
 
 from roles.kit.calls import Function
 from roles.kit.control import Finish
-from roles.kit.ports import Dealer, Ended, Pub, Pull, Push, Rep, Req, Router, Sub
+from roles.kit.ports import Ended, Pull, Push
+from roles.kit.pubsub import Pub, Sub
+from roles.kit.reqrep import Dealer, Rep, Req, Router
 from roles.kit.role import Duration, InputFile, InputFiles, OutputFile, Role
 
 __all__ = [

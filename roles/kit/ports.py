@@ -12,7 +12,7 @@ when the bell in the slot has rung, since what is spent here is spent on every m
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator
 from typing import Any, ClassVar, Self
 
 import msgspec
@@ -31,9 +31,9 @@ from roles.kit.slot import (
     State,
     port_base,
 )
-from roles.kit.spec import END_TOPIC, PortSpec
+from roles.kit.spec import PortSpec
 
-_NOBLOCK = int(zmq.NOBLOCK)
+NOBLOCK = int(zmq.NOBLOCK)
 _MALFORMED = (ValueError, msgspec.DecodeError)
 
 
@@ -88,7 +88,11 @@ class Port:
         port._recv = port.socket.recv
         port._in_hand = -1
         port._item = None
+        port._prepare()
         return port
+
+    def _prepare(self) -> None:
+        """What a kind of port adds when it is opened."""
 
     spec: PortSpec
     index: int
@@ -156,9 +160,9 @@ class Outlet(Port):
         self._sent = words[self._sent_at] = self._sent + 1
         self._sent_bytes = words[self._bytes_sent_at] = self._sent_bytes + len(frame)
         try:
-            self._send(frame, _NOBLOCK)
+            self._send(frame, NOBLOCK)
         except zmq.Again:
-            self._send_late(lambda: self._send(frame, _NOBLOCK), len(frame))
+            self._send_late(lambda: self._send(frame, NOBLOCK), len(frame))
 
     def _send_frames(self, frames: list[bytes]) -> None:
         control = self.control
@@ -167,9 +171,9 @@ class Outlet(Port):
         size_bytes = sum(map(len, frames))
         self._count_sent(1, size_bytes)
         try:
-            self.socket.send_multipart(frames, _NOBLOCK)
+            self.socket.send_multipart(frames, NOBLOCK)
         except zmq.Again:
-            self._send_late(lambda: self.socket.send_multipart(frames, _NOBLOCK), size_bytes)
+            self._send_late(lambda: self.socket.send_multipart(frames, NOBLOCK), size_bytes)
 
     def _send_late(self, send: Callable[[], object], size_bytes: int) -> None:
         """Send what met a full queue; where the role is to finish first, it is taken back from the counts."""
@@ -202,7 +206,7 @@ class Inlet(Port):
             self.settle()
             self._check_stop()
             try:
-                frame = self._recv(_NOBLOCK)
+                frame = self._recv(NOBLOCK)
             except zmq.Again:
                 self._await(State.RECEIVING, zmq.POLLIN)
                 continue
@@ -234,13 +238,15 @@ class Inlet(Port):
             if words[BELL] != control.heard:
                 self._check_stop()
             try:
-                frame = recv(_NOBLOCK)
+                frame = recv(NOBLOCK)
             except zmq.Again:
                 try:
                     self._await(State.RECEIVING, zmq.POLLIN)
                 except Ended:
                     return
                 continue
+            except Ended:
+                return
             try:
                 item = decode(frame)
             except _MALFORMED:
@@ -272,282 +278,5 @@ class Pull(Inlet):
     socket_type = zmq.PULL
 
 
-class Pub(Outlet):
-    """Sends each item to every subscriber that wants its topic.
-
-    The socket is an XPUB, so that the publisher sees who has subscribed.
-    """
-
-    kind = "PUB"
-    socket_type = zmq.XPUB
-
-    def send(self, item: Any, topic: str = "") -> None:
-        """Send one item. With codecs bytes and text the topic is the item's own prefix, else `topic` is a frame."""
-        if self.codec.prefixed:
-            self._send_frame(topic.encode() + self.codec.encode(item) if topic else self.codec.encode(item))
-        else:
-            self._send_frames([topic.encode(), self.codec.encode(item)])
-
-    def send_end(self, process: str) -> None:
-        """Tell the subscribers that this process has finished; said again until all have it, dropped where full."""
-        mark = END_TOPIC + process.encode()
-        frames = [mark] if self.codec.prefixed else [mark, b""]
-        try:
-            self.socket.send_multipart(frames, _NOBLOCK)
-        except zmq.Again:
-            return
-
-    def subscriptions(self) -> Iterator[bytes]:
-        """The topics subscribed to since this was last asked."""
-        while True:
-            try:
-                frame = self.socket.recv(_NOBLOCK)
-            except zmq.Again:
-                return
-            if frame[:1] == b"\1":
-                yield frame[1:]
-
-
-class Sub(Inlet):
-    """Takes what its topics let through. It ends when every publisher has said that it has finished."""
-
-    kind = "SUB"
-    socket_type = zmq.SUB
-
-    def __init__(self, *, optional: bool = False, name: str = "") -> None:
-        super().__init__(optional=optional, name=name)
-        self._finished_publishers: set[str] = set()
-
-    def subscribe(self, topics: Iterable[str]) -> None:
-        """Ask for these topics; the empty one is everything."""
-        for topic in topics:
-            self.socket.subscribe(topic.encode())
-
-    def recv(self) -> Any:
-        """The next item, without its topic; raises as `Inlet.recv`."""
-        for item in self:
-            return item
-        raise Ended
-
-    def _iterate(self) -> Generator[Any]:
-        self.settle()
-        decode, words, control = self.codec.decode, self.words, self.control
-        recv = self._recv if self.codec.prefixed else self._recv_payload
-        received_at, bytes_at = self._received_at, self._bytes_received_at
-        received, received_bytes = words[received_at], words[bytes_at]
-        while True:
-            if words[BELL] != control.heard:
-                self._check_stop()
-            try:
-                frame = recv(_NOBLOCK)
-            except zmq.Again:
-                try:
-                    self._await(State.RECEIVING, zmq.POLLIN)
-                except Ended:
-                    return
-                continue
-            if frame.startswith(END_TOPIC):
-                if self._all_ended(frame):
-                    return
-                continue
-            try:
-                item = decode(frame)
-            except _MALFORMED:
-                self._note_foreign()
-                continue
-            size_bytes = len(frame)
-            try:
-                yield item
-            except GeneratorExit:
-                self._leave(item, size_bytes)
-                raise
-            received += 1
-            words[received_at] = received
-            received_bytes += size_bytes
-            words[bytes_at] = received_bytes
-
-    def _recv_payload(self, flags: int) -> bytes:
-        frames = self.socket.recv_multipart(flags)
-        return frames[0] if frames[0].startswith(END_TOPIC) else frames[-1]
-
-    def _all_ended(self, mark: bytes) -> bool:
-        process = mark[len(END_TOPIC) :].decode(errors="replace")
-        self._finished_publishers.add(process)
-        if self._finished_publishers.issuperset(self.spec.partners):
-            self.control.ended.add(self.name)
-            return True
-        return False
-
-
-class Rep(Inlet, Outlet):
-    """Answers requests: take one, send its reply, take the next."""
-
-    kind = "REP"
-    socket_type = zmq.REP
-
-
-class Req(Inlet, Outlet):
-    """Asks and waits for the answer, in lockstep; with several sockets, each of them does so by itself."""
-
-    kind = "REQ"
-    socket_type = zmq.REQ
-
-    def _await(self, state: State, event: int) -> None:
-        # A request on its way is waited for even when the role is to finish: only End and Stop call it off.
-        control = self.control
-        if control.stopping:
-            raise Finish
-        if self.name in control.ended:
-            raise Ended
-        control.wait([(self.socket, event), (control.socket, zmq.POLLIN)], state, self.index)
-
-    def recv(self) -> Any:
-        """The reply to the request that was sent; raises as `Inlet.recv`."""
-        self.settle()
-        while True:
-            # Right after a request there is nothing yet, and a failed attempt costs more than the poll.
-            self._await(State.RECEIVING, zmq.POLLIN)
-            try:
-                frame = self._recv(_NOBLOCK)
-            except zmq.Again:
-                continue
-            taken, item = self._take(frame)
-            if taken:
-                return item
-
-    def request(self, item: Any) -> Any:
-        """Send one request and return its reply."""
-        self.send(item)
-        return self.recv()
-
-    def exchange(self, requests: Callable[[], Iterable[Any]]) -> Iterator[Any]:
-        """Send what `requests()` gives, one series a socket, each socket in lockstep; yields replies as they come."""
-        if len(self.sockets) == 1:
-            yield from self._exchange_one(requests())
-        else:
-            yield from self._exchange_all(requests)
-
-    def _exchange_one(self, items: Iterable[Any]) -> Iterator[Any]:
-        for item in items:
-            try:
-                reply = self.request(item)
-            except Ended:
-                return
-            except Finish:
-                if self.control.stopping:
-                    raise
-                return  # no more is to be asked, but what was answered is to be concluded
-            yield reply
-
-    def _exchange_all(self, requests: Callable[[], Iterable[Any]]) -> Iterator[Any]:
-        control = self.control
-        series = {socket: iter(requests()) for socket in self.sockets}
-        poller = zmq.Poller()
-        poller.register(control.socket, zmq.POLLIN)
-        for socket in self.sockets:
-            if self._ask(socket, series[socket]):
-                poller.register(socket, zmq.POLLIN)
-        while len(poller.sockets) > 1:
-            if control.stopping:
-                raise Finish
-            if self.name in control.ended:
-                return
-            control.wait(poller.sockets, State.RECEIVING, self.index)
-            for socket, _ in poller.poll(0):
-                if socket is control.socket:
-                    continue
-                self.settle()
-                taken, reply = self._take(socket.recv())
-                if taken:
-                    yield reply
-                if not self._ask(socket, series[socket]):
-                    poller.unregister(socket)
-
-    def _ask(self, socket: zmq.Socket[bytes], items: Iterator[Any]) -> bool:
-        for item in items:
-            if self.words[BELL] != self.control.heard:
-                self.control.hear()
-            if self.control.finishing:
-                return False
-            frame = self.codec.encode(item)
-            self._count_sent(1, len(frame))
-            socket.send(frame)
-            return True
-        return False
-
-
-class Enveloped(Inlet, Outlet):
-    """A port whose messages carry an envelope: all frames before the last."""
-
-    def _iterate(self) -> Generator[Any]:
-        while True:
-            try:
-                item = self.recv()
-            except Ended:
-                return
-            yield item
-
-    def _recv_frames(self) -> list[bytes]:
-        while True:
-            self.settle()
-            self._check_stop()
-            try:
-                return self.socket.recv_multipart(_NOBLOCK)
-            except zmq.Again:
-                self._await(State.RECEIVING, zmq.POLLIN)
-
-
-class Router(Enveloped):
-    """Receives `(envelope, item)` and sends an item to an envelope: the peer's identity and what it put before.
-
-    A REQ's envelope is its identity and an empty frame, a DEALER's its identity alone; both go back as they
-    came.
-    """
-
-    kind = "ROUTER"
-    socket_type = zmq.ROUTER
-
-    def recv(self) -> tuple[tuple[bytes, ...], Any]:
-        """The next envelope and item; raises as `Inlet.recv`."""
-        while True:
-            frames = self._recv_frames()
-            taken, item = self._take(frames[-1])
-            if taken:
-                return tuple(frames[:-1]), item
-
-    def send(self, item: Any, to: tuple[bytes, ...] = ()) -> None:
-        """Send an item to the peer that `to` names, an envelope as `recv` gave it."""
-        self._send_frames([*to, self.codec.encode(item)])
-
-
-class Dealer(Enveloped):
-    """Sends to its peers in turn and receives from all, without lockstep."""
-
-    kind = "DEALER"
-    socket_type = zmq.DEALER
-
-    def recv(self) -> Any:
-        """The next item; raises as `Inlet.recv`."""
-        while True:
-            frames = self._recv_frames()
-            taken, item = self._take(frames[-1])
-            if taken:
-                return item
-
-    def send(self, item: Any) -> None:
-        """Send one item; before a REP it has the empty frame that a REP expects."""
-        frame = self.codec.encode(item)
-        if self.spec.delimited:
-            self._send_frames([b"", frame])
-        else:
-            self._send_frame(frame)
-
-
 class Raw(Port):
     """A port of a proxy: its socket's kind comes from the proxy's own, and it counts nothing."""
-
-
-KINDS: Mapping[str, int] = {
-    cls.kind: cls.socket_type for cls in (Push, Pull, Pub, Sub, Req, Rep, Router, Dealer)
-} | {"XSUB": zmq.XSUB, "XPUB": zmq.XPUB}
-"""Socket types by the kinds that specs name."""

@@ -23,7 +23,9 @@ import zmq
 from roles.kit import calls, leash, messages, spec
 from roles.kit.calls import SetupError
 from roles.kit.control import Control, Finish
-from roles.kit.ports import Ended, Inlet, Port, Pub, Rep, Req
+from roles.kit.ports import Ended, Inlet, Port
+from roles.kit.pubsub import Pub
+from roles.kit.reqrep import Rep, Req
 from roles.kit.role import Role
 from roles.kit.slot import SlotFile
 from roles.kit.sockets import BindError, OpenPort, open_port

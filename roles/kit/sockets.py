@@ -14,11 +14,14 @@ from roles.kit import portowner
 from roles.kit.codec import codec
 from roles.kit.control import Control
 from roles.kit.peers import Watcher
-from roles.kit.ports import KINDS, Port, Pub, Raw, Sub
-from roles.kit.spec import END_TOPIC, READY_TOPIC, SOCKETS_TOKEN, Attachment, PortSpec
+from roles.kit.ports import Port, Raw
+from roles.kit.pubsub import Pub, Sub
+from roles.kit.spec import END_TOPIC, PROXY_KINDS, READY_TOPIC, SOCKETS_TOKEN, Attachment, PortSpec
 
 BACKLOG = 4096
 """Connections that may wait to be accepted; libzmq's 100 is less than a thousand clients need."""
+
+_RAW_TYPES = {kind: getattr(zmq, kind) for kinds in PROXY_KINDS.values() for kind in kinds}
 
 
 class BindError(Exception):
@@ -101,7 +104,7 @@ def open_port(
 ) -> Port:
     """An open port like `declaration`, as `spec` wants it; not yet bound or connected."""
     sockets = [
-        _socket(context, spec, declaration.socket_type or KINDS[spec.kind]) for _ in range(spec.copies)
+        _socket(context, spec, declaration.socket_type or _RAW_TYPES[spec.kind]) for _ in range(spec.copies)
     ]
     return declaration.opened(spec, index, sockets, codec(spec.codec), control)
 

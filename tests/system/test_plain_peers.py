@@ -40,32 +40,159 @@ PIPELINE = """\
 OURS = {
     "server": "{role: server, bind: hello}",
     "client": "{role: client, connect: hello, replicas: 2, params: {requests: 10}}",
-    "publisher": "{role: publisher, bind: weather, params: {rate: 20000, count: 20000, call: null}}",
+    "publisher": "{role: publisher, bind: weather, params: {call: 'own:weather', rate: 5000}}",
     "subscriber": "{role: subscriber, connect: weather, replicas: 2, params: {topics: ['10001 '], updates: 20}}",
     "ventilator": (
         "{role: ventilator, bind: tasks, connect: {start: results}, params: {count: 100, workload_ms: [1, 3]}}"
     ),
     "worker": "{role: worker, connect: [tasks, results], replicas: 3}",
-    "sink": "{role: sink, bind: results, params: {start: true, into: results.jsonl}}",
+    "sink": "{role: sink, bind: results, params: {start: true}}",
 }
+
+OWN = """\
+    def weather():
+        for number in range(5000):
+            yield f"{10000 + number % 10} {number % 100} 50"
+    """
+"""A second's worth, of which one update in ten is for 10001."""
+
+IDLE = ", idle_after: 500ms"
 
 
 @dataclass(frozen=True)
 class Side:
-    """One script in place of one role: where it stands in its pattern, what it binds and connects."""
+    """One script in place of one role.
+
+    `says` is what it prints before it leaves; the ones that say nothing and do not `leave` go on for ever. `idle` tells
+    how it must be started for its link to need an end of its own.
+    """
 
     pattern: str
     wiring: str
-    ends_by_itself: bool
+    leaves: bool
     says: str = ""
+    idle: tuple[str, ...] = ()
 
 
 SIDES = {
-    "server": Side(REQUEST_REPLY, "bind: hello", False),
-    "client": Side(REQUEST_REPLY, "connect: hello", True, "10 replies"),
-    "publisher": Side(PUBLISH_SUBSCRIBE, "bind: weather", False),
-    "subscriber": Side(PUBLISH_SUBSCRIBE, "connect: weather", True, "average temperature of 20 updates"),
-    "ventilator": Side(PIPELINE, "bind: tasks, connect: results", True),
-    "worker": Side(PIPELINE, "connect: [tasks, results]", False),
-    "sink": Side(PIPELINE, "bind: results", True, "100 results in"),
+    "server": Side(REQUEST_REPLY, "bind: hello", leaves=False),
+    "client": Side(REQUEST_REPLY, "connect: hello", leaves=True, says="10 replies", idle=("external",)),
+    "publisher": Side(PUBLISH_SUBSCRIBE, "bind: weather", leaves=False),
+    "subscriber": Side(
+        PUBLISH_SUBSCRIBE, "connect: weather", leaves=True, says="average temperature of 20 updates: 1"
+    ),
+    "ventilator": Side(PIPELINE, "bind: tasks, connect: results", leaves=True, idle=("external",)),
+    "worker": Side(PIPELINE, "connect: [tasks, results]", leaves=False, idle=("external", "command")),
+    "sink": Side(PIPELINE, "bind: results", leaves=True, says="100 results in"),
 }
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where the endpoints of a pattern are."""
+
+    first: int
+    second: int
+
+    def of(self, script: str) -> list[str]:
+        """The addresses that a script is called with."""
+        numbers = {
+            "sink": [self.second],
+            "worker": [self.first, self.second],
+            "ventilator": [self.first, self.second],
+        }
+        return [f"tcp://127.0.0.1:{number}" for number in numbers.get(script, [self.first])]
+
+
+@pytest.fixture
+def places(free_port: Callable[[], int]) -> Places:
+    return Places(free_port(), free_port())
+
+
+def topology(project: Project, script: str, node: str, mode: str, places: Places) -> None:
+    side = SIDES[script]
+    idle = IDLE if mode in side.idle else ""
+    nodes = OURS | {script: f"{{{node}, {side.wiring}}}"}
+    project.write("own.py", OWN)
+    project.topology(side.pattern % (nodes | {"first": places.first, "second": places.second, "idle": idle}))
+
+
+def check_ours(outcome: Outcome, script: str) -> None:
+    """What our roles on the other sides must have seen."""
+    outcome.passed()
+    seen = {
+        "server": {"client-1": ("server", 10), "client-2": ("server", 10)},
+        "client": {"server-1": ("clients", 10)},
+        "publisher": {"subscriber-1": ("updates", 20), "subscriber-2": ("updates", 20)},
+        "ventilator": {"sink-1": ("results", 101)},
+        "worker": {"sink-1": ("results", 101)},
+    }
+    for process, (port, number) in seen.get(script, {}).items():
+        assert outcome.received(process, port) == number, outcome.stderr
+    if script == "sink":
+        workers = [f"worker-{replica}" for replica in (1, 2, 3)]
+        assert sum(outcome.sent(worker, "results") for worker in workers) == 100
+        assert outcome.sent("ventilator-1", "start") == 1
+    if script == "subscriber":
+        assert outcome.sent("publisher-1", "updates") > 20
+
+
+@pytest.mark.parametrize("script", SIDES)
+def test_as_a_command(project: Project, places: Places, script: str) -> None:
+    arguments = ", ".join([sys.executable, str(SCRIPTS / f"{script}.py"), *map(repr, places.of(script))])
+    topology(project, script, f"command: [{arguments}]", "command", places)
+    outcome = project.run()
+    check_ours(outcome, script)
+    process = outcome.processes[f"{script}-1"]
+    if SIDES[script].leaves:
+        assert (process["outcome"], process["exit_code"]) == ("finished", 0)
+        assert outcome.log(f"{script}-1").startswith(SIDES[script].says)
+    else:
+        assert (process["outcome"], process["signal"]) == ("stopped", "SIGTERM")
+
+
+@pytest.mark.parametrize("first", ["script-first", "run-first"])
+@pytest.mark.parametrize("script", SIDES)
+def test_as_an_external(project: Project, places: Places, script: str, first: str) -> None:
+    topology(project, script, "external: true", "external", places)
+    if first == "script-first":
+        peer = project.script(script, *places.of(script))
+        run = project.start()
+    else:
+        run = project.start()
+        for process in [event["process"] for event in run.events("ProcessLaunched")]:
+            run.pid(process)
+        peer = project.script(script, *places.of(script))
+    outcome = run.outcome()
+    check_ours(outcome, script)
+    assert outcome.processes[f"{script}-1"]["pid"] is None
+    if SIDES[script].leaves:
+        assert peer.wait(20) == 0
+        log = project.folder / f"{script}-0.log"
+        wait_until(lambda: log.read_text().startswith(SIDES[script].says), "what the script says", 5)
+    else:
+        assert peer.poll() is None, "who started it is who stops it"
+
+
+@pytest.mark.parametrize(
+    ("script", "address"),
+    [
+        ("client", "ipc"),
+        ("client", "tcp://127.0.0.1:*"),
+        ("server", "ipc"),
+        ("subscriber", "tcp://127.0.0.1:*"),
+        ("publisher", "ipc"),
+        ("sink", "ipc"),
+        ("ventilator", "ipc"),
+    ],
+)
+def test_a_command_is_told_the_addresses(project: Project, script: str, address: str) -> None:
+    """Called without arguments, the scripts take `TOPOLOGY_<ENDPOINT>`."""
+    side = SIDES[script]
+    command = f"command: [{sys.executable}, {SCRIPTS / f'{script}.py'}]"
+    project.write("own.py", OWN)
+    nodes = OURS | {script: f"{{{command}, {side.wiring}}}"}
+    text = side.pattern.replace("tcp://127.0.0.1:%(first)d", address)
+    text = text.replace("tcp://127.0.0.1:%(second)d", address)
+    project.topology(text % (nodes | {"idle": ""}))
+    check_ours(project.run(), script)

@@ -40,9 +40,7 @@ def test_two_runs_of_one_file_do_not_meet(project: Project) -> None:
     project.write("own.py", OWN)
     project.topology(TOPOLOGY)
     sides = {"left": "right", "right": "left"}
-    runs = {
-        side: project.start(environment={"SIDE": side, "OTHER": other}) for side, other in sides.items()
-    }
+    runs = {side: project.start(environment={"SIDE": side, "OTHER": other}) for side, other in sides.items()}
     outcomes = {side: run.outcome().balanced("tasks", "results") for side, run in runs.items()}
     addresses = [set(link["addresses"]) for outcome in outcomes.values() for link in outcome.links.values()]
     assert len(set().union(*addresses)) == sum(map(len, addresses)), addresses

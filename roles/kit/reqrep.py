@@ -1,0 +1,180 @@
+"""The ports of request-reply: REQ and REP in lockstep, DEALER and ROUTER without."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable, Iterator
+from typing import Any
+
+import zmq
+
+from roles.kit.control import Finish
+from roles.kit.ports import NOBLOCK, Ended, Inlet, Outlet
+from roles.kit.slot import BELL, State
+
+
+class Rep(Inlet, Outlet):
+    """Answers requests: take one, send its reply, take the next."""
+
+    kind = "REP"
+    socket_type = zmq.REP
+
+    def _note_foreign(self) -> None:
+        super()._note_foreign()
+        self.socket.send(b"")  # a REP must answer before it can take the next request
+
+
+class Req(Inlet, Outlet):
+    """Asks and waits for the answer, in lockstep; with several sockets, each of them does so by itself."""
+
+    kind = "REQ"
+    socket_type = zmq.REQ
+
+    def _await(self, state: State, event: int) -> None:
+        # A request on its way is waited for even when the role is to finish: only End and Stop call it off.
+        control = self.control
+        if control.stopping:
+            raise Finish
+        if self.name in control.ended:
+            raise Ended
+        control.wait([(self.socket, event), (control.socket, zmq.POLLIN)], state, self.index)
+
+    def recv(self) -> Any:
+        """The reply to the request that was sent; raises as `Inlet.recv`."""
+        self.settle()
+        while True:
+            # Right after a request there is nothing yet, and a failed attempt costs more than the poll.
+            self._await(State.RECEIVING, zmq.POLLIN)
+            try:
+                frame = self._recv(NOBLOCK)
+            except zmq.Again:
+                continue
+            taken, item = self._take(frame)
+            if taken:
+                return item
+
+    def request(self, item: Any) -> Any:
+        """Send one request and return its reply."""
+        self.send(item)
+        return self.recv()
+
+    def exchange(self, requests: Callable[[], Iterable[Any]]) -> Iterator[Any]:
+        """Send what `requests()` gives, one series a socket, each socket in lockstep; yields replies as they come."""
+        if len(self.sockets) == 1:
+            yield from self._exchange_one(requests())
+        else:
+            yield from self._exchange_all(requests)
+
+    def _exchange_one(self, items: Iterable[Any]) -> Iterator[Any]:
+        for item in items:
+            try:
+                reply = self.request(item)
+            except Ended:
+                return
+            except Finish:
+                if self.control.stopping:
+                    raise
+                return  # no more is to be asked, but what was answered is to be concluded
+            yield reply
+
+    def _exchange_all(self, requests: Callable[[], Iterable[Any]]) -> Iterator[Any]:
+        control = self.control
+        series = {socket: iter(requests()) for socket in self.sockets}
+        poller = zmq.Poller()
+        poller.register(control.socket, zmq.POLLIN)
+        for socket in self.sockets:
+            if self._ask(socket, series[socket]):
+                poller.register(socket, zmq.POLLIN)
+        while len(poller.sockets) > 1:
+            if control.stopping:
+                raise Finish
+            if self.name in control.ended:
+                return
+            control.wait(poller.sockets, State.RECEIVING, self.index)
+            for socket, _ in poller.poll(0):
+                if socket is control.socket:
+                    continue
+                self.settle()
+                taken, reply = self._take(socket.recv())
+                if taken:
+                    yield reply
+                if not self._ask(socket, series[socket]):
+                    poller.unregister(socket)
+
+    def _ask(self, socket: zmq.Socket[bytes], items: Iterator[Any]) -> bool:
+        for item in items:
+            if self.words[BELL] != self.control.heard:
+                self.control.hear()
+            if self.control.finishing:
+                return False
+            frame = self.codec.encode(item)
+            self._count_sent(1, len(frame))
+            socket.send(frame)
+            return True
+        return False
+
+
+class Enveloped(Inlet, Outlet):
+    """A port whose messages carry an envelope: all frames before the last."""
+
+    def _iterate(self) -> Generator[Any]:
+        while True:
+            try:
+                item = self.recv()
+            except Ended:
+                return
+            yield item
+
+    def _recv_frames(self) -> list[bytes]:
+        while True:
+            self.settle()
+            self._check_stop()
+            try:
+                return self.socket.recv_multipart(NOBLOCK)
+            except zmq.Again:
+                self._await(State.RECEIVING, zmq.POLLIN)
+
+
+class Router(Enveloped):
+    """Receives `(envelope, item)` and sends an item to an envelope: the peer's identity and what it put before.
+
+    A REQ's envelope is its identity and an empty frame, a DEALER's its identity alone; both go back as they
+    came.
+    """
+
+    kind = "ROUTER"
+    socket_type = zmq.ROUTER
+
+    def recv(self) -> tuple[tuple[bytes, ...], Any]:
+        """The next envelope and item; raises as `Inlet.recv`."""
+        while True:
+            frames = self._recv_frames()
+            taken, item = self._take(frames[-1])
+            if taken:
+                return tuple(frames[:-1]), item
+
+    def send(self, item: Any, to: tuple[bytes, ...] = ()) -> None:
+        """Send an item to the peer that `to` names, an envelope as `recv` gave it."""
+        self._send_frames([*to, self.codec.encode(item)])
+
+
+class Dealer(Enveloped):
+    """Sends to its peers in turn and receives from all, without lockstep."""
+
+    kind = "DEALER"
+    socket_type = zmq.DEALER
+
+    def recv(self) -> Any:
+        """The next item; raises as `Inlet.recv`."""
+        while True:
+            frames = self._recv_frames()
+            taken, item = self._take(frames[-1])
+            if taken:
+                return item
+
+    def send(self, item: Any) -> None:
+        """Send one item; before a REP it has the empty frame that a REP expects."""
+        frame = self.codec.encode(item)
+        if self.spec.delimited:
+            self._send_frames([b"", frame])
+        else:
+            self._send_frame(frame)
