@@ -20,6 +20,11 @@ class Worker(Role):
     call: Function = load_function("roles.functions:sleep_ms", param="call")
 
     def run(self) -> None:
-        for task in self.tasks:
-            for result in self.call.results(task):
-                self.results.send(result)
+        if self.call.gives_many:
+            for task in self.tasks:
+                for result in self.call(task):
+                    self.results.send(result)
+        else:
+            work, send = self.call.function, self.results.send
+            for task in self.tasks:
+                send(work(task))

@@ -6,7 +6,7 @@ import difflib
 import functools
 import importlib
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 
@@ -19,27 +19,21 @@ class SetupError(Exception):
 
 
 class Function:
-    """A function with the arguments that the topology gives it; `results` tells what one call gives.
+    """A function with the arguments that the topology gives it.
 
     As the annotation of a param it makes the topology name a function: `"module:function"`, or
-    `{function: ..., with: {...}}`.
+    `{function: ..., with: {...}}`. `gives_many` says that it is a generator function, whose call gives none or many.
+    `function` is what a call comes down to, for loops in which one step more counts.
     """
 
-    def __init__(self, function: Callable[..., Any], *, many: bool, name: str) -> None:
-        self._function = function
-        self._many = many
+    def __init__(self, function: Callable[..., Any], *, gives_many: bool, name: str) -> None:
+        self.function = function
+        self.gives_many = gives_many
         self.name = name
 
     def __call__(self, *items: Any) -> Any:
         """What the function returns."""
-        return self._function(*items)
-
-    def results(self, item: Any) -> Iterator[Any]:
-        """One result of a plain function (None included), none or many of a generator function."""
-        if self._many:
-            yield from self._function(item)
-        else:
-            yield self._function(item)
+        return self.function(*items)
 
 
 def load_function(value: Any, *, param: str) -> Function:
@@ -53,10 +47,10 @@ def load_function(value: Any, *, param: str) -> Function:
         function = _attribute(function, part, text=text, where=where)
     if not callable(function):
         raise SetupError(where, f"cannot call '{text}': it is no function but a {type(function).__name__}")
-    many = inspect.isgeneratorfunction(function)
+    gives_many = inspect.isgeneratorfunction(function)
     if arguments:
         function = functools.partial(function, **arguments)
-    return Function(function, many=many, name=text)
+    return Function(function, gives_many=gives_many, name=text)
 
 
 def load_module(name: str, *, where: str) -> Any:

@@ -8,6 +8,7 @@ parent goes. A stopped or busy child dies of that too, which no thread of its ow
 from __future__ import annotations
 
 import ctypes
+import multiprocessing
 import os
 import signal
 import sys
@@ -28,7 +29,8 @@ def put_on() -> None:
     else:
         threading.Thread(target=_watch, args=(parent,), name="leash", daemon=True).start()
     _let_fork_server_go()
-    if os.getppid() != parent or parent == 1:
+    started_by = multiprocessing.parent_process()
+    if os.getppid() != parent or (started_by is not None and not started_by.is_alive()):
         os._exit(1)
 
 

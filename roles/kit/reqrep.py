@@ -42,13 +42,7 @@ class Req(Inlet, Outlet):
         """The reply to the request that was sent; raises as `Inlet.recv`."""
         self.settle()
         while True:
-            # Right after a request there is nothing yet, and a failed attempt costs more than the poll.
-            self._await(State.RECEIVING, zmq.POLLIN)
-            try:
-                frame = self._recv(NOBLOCK)
-            except zmq.Again:
-                continue
-            taken, item = self._take(frame)
+            taken, item = self._take(self._recv_late())
             if taken:
                 return item
 

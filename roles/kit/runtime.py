@@ -70,7 +70,8 @@ def _log_to(path: str) -> None:
 
 def _become(process: spec.ProcessSpec, place: spec.Place) -> None:
     """Turn into the user's program. Its addresses and name are in the environment."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    for ignored in (signal.SIGINT, signal.SIGPIPE, signal.SIGXFSZ):
+        signal.signal(ignored, signal.SIG_DFL)  # what is ignored stays so in the new program
     try:
         os.execvpe(process.command[0], process.command, os.environ)  # noqa: S606 - no shell is wanted
     except OSError as error:

@@ -14,7 +14,7 @@ from roles.kit import portowner
 from roles.kit.codec import codec
 from roles.kit.control import Control
 from roles.kit.peers import Watcher
-from roles.kit.ports import Port, Raw
+from roles.kit.ports import BRIEF_MS, Port, Raw
 from roles.kit.pubsub import Pub, Sub
 from roles.kit.spec import END_TOPIC, PROXY_KINDS, READY_TOPIC, SOCKETS_TOKEN, Attachment, PortSpec
 
@@ -113,6 +113,8 @@ def _socket(context: zmq.Context[zmq.Socket[bytes]], spec: PortSpec, kind: int) 
     socket = context.socket(kind)
     if spec.hwm is not None:
         socket.set_hwm(spec.hwm)
+    socket.set(zmq.RCVTIMEO, BRIEF_MS)
+    socket.set(zmq.SNDTIMEO, BRIEF_MS)
     for name, value in spec.options.items():
         socket.set(getattr(zmq, name), value.encode() if isinstance(value, str) else value)
     if any("[" in attachment.address for attachment in spec.attachments):

@@ -28,7 +28,10 @@ class Source(Role):
 
     def items(self) -> Iterator[object]:
         """This replica's share of the source's items; raises SetupError where a file is not there."""
-        return itertools.islice(self.everything(), self.spec.replica - 1, None, self.spec.replicas)
+        everything = iter(self.everything())
+        if self.spec.replicas == 1:
+            return everything
+        return itertools.islice(everything, self.spec.replica - 1, None, self.spec.replicas)
 
     def everything(self) -> Iterable[object]:
         """The items of all replicas together: numbers, lines without their ends, or paths in sorted order."""
@@ -47,11 +50,11 @@ class Source(Role):
             raise SetupError("params.files", f"cannot find a file that matches '{pattern}'")
         return iter(paths)
 
-    def paced(self, items: Iterable[object], per_second: float | None) -> Iterator[object]:
+    def paced(self, items: Iterable[object], per_second: float | None) -> Iterable[object]:
         """The items, no more than `per_second` of them; `Finish` is raised while it waits."""
-        if per_second is None:
-            yield from items
-            return
+        return items if per_second is None else self._at_a_rate(items, per_second)
+
+    def _at_a_rate(self, items: Iterable[object], per_second: float) -> Iterator[object]:
         started_s = time.monotonic()
         for number, item in enumerate(items):
             ahead_s = started_s + number / per_second - time.monotonic()

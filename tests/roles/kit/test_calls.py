@@ -9,7 +9,8 @@ from roles.kit.calls import SetupError, load_function
 
 def test_a_plain_function_gives_one_result_none_included() -> None:
     call = load_function("roles.functions:sleep_ms", param="call")
-    assert list(call.results(0)) == [None]
+    assert not call.gives_many
+    assert call(0) is None
 
 
 def test_a_function_gets_the_arguments_that_the_topology_gives_it() -> None:
