@@ -9,7 +9,7 @@ READY := $(VENV)/.ready
 OTHER_PYTHONS ?= 3.11 3.12 3.13
 
 .PHONY: help setup demo demo-pipeline demo-request-reply demo-publish-subscribe demo-census demo-duplicates \
-	test test-quick test-pythons check lint format lock schema clean
+	test test-quick test-pythons check lint format lock schema bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-24s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,7 +48,7 @@ test-quick: $(READY) ## run the tests that are not slow
 	@$(BIN)/python -m pytest -m "not slow"
 
 test-pythons: $(READY) ## test-quick with each other supported Python that is found, in a .venv of its own
-	@mine=$$($(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])'); \
+	@set -o pipefail; mine=$$($(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])'); \
 	.ci/other-pythons $(OTHER_PYTHONS) | while read -r version python; do \
 		[ "$$version" != "$$mine" ] || continue; \
 		echo "Python $$version"; \
@@ -71,6 +71,9 @@ schema: $(READY) ## write topology.schema.json anew
 
 lock: ## resolve requirements.lock anew from pyproject.toml (needs uv)
 	uv pip compile --universal --python-version 3.11 --extra dev --no-header --generate-hashes pyproject.toml -o requirements.lock
+
+bench: $(READY) ## messages a second, side by side with plain pyzmq loops
+	@$(BIN)/python benchmarks/throughput.py
 
 clean: ## remove what was built and the records of old runs
 	rm -rf $(VENV) .venv-* .runs build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,7 +1,7 @@
 """Messages a second through our roles against plain pyzmq loops on the same sockets, side by side.
 
-Run it with `make bench`, or `python benchmarks/throughput.py [PAIRS]`. Each line is the median of paired ratios, ours over plain, with the
-smallest and the largest; machines are noisy, so only the ratios count.
+Run it with `make bench`, or `python benchmarks/throughput.py [PAIRS]`. Each line is the median of paired ratios,
+ours over plain, with the smallest and the largest; machines are noisy, so only the ratios count.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ patterns:
     endpoints: {{hello: ipc}}
     nodes:
       server: {{role: server, bind: hello, params: {{call: "load:same"}}}}
-      client: {{role: client, connect: hello, replicas: {clients}, params: {{requests: {requests}, payload: "12345678"}}}}
+      client: {{role: client, connect: hello, replicas: {clients}, params: {{requests: {requests}}}}}
 """
 LOAD = """
 def tasks(n):

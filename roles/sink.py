@@ -22,8 +22,9 @@ class Sink(Collector):
         if self.start:
             self._await_batch()
         started_s = time.monotonic()
+        handle = self.handle
         for result in self.results:
-            self.handle(result)
+            handle(result)
         if self.start:
             print(f"{self.handled} results in {(time.monotonic() - started_s) * 1000:.0f} ms")
         self.conclude()

@@ -27,7 +27,7 @@ from roles.kit.spec import Place, ProcessSpec, encode
 
 FILES_PER_PROCESS = 3
 SPARE_FILES = 64
-_PRELOADED = ["roles.kit.runtime", "roles.functions", *(f"roles.{name}" for name in runtime.BUILT_IN)]
+_PRELOADED = ["roles.kit.kennel", "roles.kit.runtime", "roles.functions", *(f"roles.{name}" for name in runtime.BUILT_IN)]
 
 
 class LocalEngine:

@@ -128,12 +128,19 @@ def sources(plan: Plan) -> list[str]:
 
 
 def awaited_commands(crew: Crew) -> list[Member]:
-    """The commands that still have something to take in once our roles are done: those that only receive."""
+    """The commands that may still have something to take in once our roles are done: those that only receive.
+
+    One that answers requests has none: who asked has had its replies.
+    """
     roles = any(True for _ in crew.roles())
+    answered = {book.name for book in crew.plan.books if book.replies}
+    takers = {
+        name for book in crew.plan.books if book.name not in answered for name in book.strangers_receive
+    }
     return [
         member
         for member in crew.commands()
         if not member.over
         and member.step >= Step.LAUNCHED
-        and ((member.spec.receives and not member.spec.sends) or not roles)
+        and ((member.name in takers and not member.spec.sends) or not roles)
     ]

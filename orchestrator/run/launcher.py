@@ -9,7 +9,7 @@ from __future__ import annotations
 from orchestrator.run.crew import Crew, Member, Step
 from orchestrator.run.events import AddressesKnown, RunReady
 from roles.kit.messages import Bound, Connect, Go
-from roles.kit.spec import SOCKETS_TOKEN, Attachment
+from roles.kit.spec import SOCKETS_TOKEN, Attachment, PortSpec
 
 
 class Launcher:
@@ -44,8 +44,26 @@ class Launcher:
         """Do what has become possible: launch stages, say Go."""
         while self.launching and not self._not_in_place:
             self._launch_stage()
-        if not self.launching and not self._not_ready:
+        if not self.launching and all(self._is_excused(name) for name in self._not_ready):
             self._go()
+
+    def _is_excused(self, name: str) -> bool:
+        """All that a process still waits for are commands that have sent what they had and left before Go."""
+        member = self._crew.members[name]
+        if member.step is not Step.CONNECTING:
+            return False
+        lacking = [(port, self._lacks(member, port)) for port in member.spec.ports]
+        lacking = [(port, number) for port, number in lacking if number > 0]
+        return bool(lacking) and all(number <= self._gone_from(port) for port, number in lacking)
+
+    def _gone_from(self, port: PortSpec) -> int:
+        """How many commands of a port's other sides have left, and so long ago that no socket still counts them."""
+        endpoints = {(one.endpoint, "connect" if one.mode == "bind" else "bind") for one in port.attachments}
+        return sum(
+            len(endpoints & {(one.endpoint, one.mode) for one in _attachments(command)})
+            for command in self._crew.commands()
+            if command.left_well and self._crew.now_s - command.changed_s >= self._crew.plan.settle_s
+        )
 
     def launched(self, member: Member) -> None:
         """A process runs; a command is thereby in place."""
@@ -102,18 +120,24 @@ class Launcher:
     def _missing_peers(self, member: Member) -> str:
         parts = []
         for port in member.spec.ports:
-            has = member.count(port.name).peers
-            bound = sum(one.peers for one in port.attachments)
-            connects = [one.endpoint for one in port.attachments if one.mode == "connect"]
-            wanted = bound + port.copies * sum(len(self._known.get(endpoint, ())) for endpoint in connects)
+            has, lacks = member.count(port.name).peers, self._lacks(member, port)
+            bound = any(one.peers for one in port.attachments)
+            connects = any(one.mode == "connect" for one in port.attachments)
             places = ", ".join(f"{one.endpoint} ({self._shown(one.endpoint)})" for one in port.attachments)
-            if has < wanted and connects and not bound:
+            if lacks > 0 and connects and not bound:
                 parts.append(f"has not finished its handshake with {places}")
-            elif has < wanted:
-                parts.append(f"has {max(0, has)} of {wanted} peers at {places}")
+            elif lacks > 0:
+                parts.append(f"has {max(0, has)} of {has + lacks} peers at {places}")
             elif port.kind == "PUB":
                 parts.append(f"has not seen the subscriptions of all of {', '.join(port.partners)}")
         return f"{member.name} {' and '.join(parts) or 'has not said that it is ready'}"
+
+    def _lacks(self, member: Member, port: PortSpec) -> int:
+        """How many connections of a port are not in place."""
+        connects = [one.endpoint for one in port.attachments if one.mode == "connect"]
+        addresses = sum(len(self._known.get(endpoint, ())) for endpoint in connects)
+        wanted = sum(one.peers for one in port.attachments) + port.copies * addresses
+        return wanted - member.count(port.name).peers
 
     def _shown(self, endpoint: str) -> str:
         return ", ".join(self._known.get(endpoint, ())) or "not bound"
@@ -180,7 +204,7 @@ class Launcher:
         crew = self._crew
         self.went = True
         for member in crew.roles():
-            if member.step is Step.READY:
+            if member.step is Step.READY or member.name in self._not_ready:
                 crew.tell(member, Go())
         for member in crew.members.values():
             if not member.spec.is_role and not member.over:

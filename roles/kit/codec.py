@@ -31,7 +31,7 @@ def _encode_bytes(item: Any) -> bytes:
     if isinstance(item, bytearray | memoryview):
         return bytes(item)
     if isinstance(item, str):
-        return item.encode()
+        return item.encode(errors="surrogateescape")  # a line or a file name that is not UTF-8, as it was
     raise TypeError(
         f"cannot send {type(item).__name__} with codec 'bytes': it takes bytes (use codec json for values)"
     )

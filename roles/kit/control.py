@@ -88,6 +88,7 @@ class Control:
             case messages.Go():
                 self.going = True
                 self.words[GO_NS] = time.monotonic_ns()
+                self.words[STATE] = State.RUNNING
             case messages.End(port=port):
                 self.ended.add(port)
             case messages.Finish():

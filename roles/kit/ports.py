@@ -86,9 +86,6 @@ class Port:
         port._bytes_sent_at = base + BYTES_SENT
         port._bytes_received_at = base + BYTES_RECEIVED
         port._foreign_at = base + FOREIGN
-        port._sent = port._sent_bytes = 0
-        # pyzmq's own `send` adds keywords in Python; what is below it takes the same first arguments.
-        port._send = super(zmq.Socket, port.socket).send
         port._recv = port.socket.recv
         port._in_hand = -1
         port._item = None
@@ -110,9 +107,6 @@ class Port:
     _bytes_sent_at: int
     _bytes_received_at: int
     _foreign_at: int
-    _sent: int
-    _sent_bytes: int
-    _send: Callable[[bytes, int], Any]
     _recv: Callable[[int], bytes]
     _in_hand: int
     _item: Any
@@ -166,18 +160,31 @@ class Outlet(Port):
 
     def send(self, item: Any) -> None:
         """Send one item; blocks at the high-water mark, raises `Finish` once nobody needs more."""
-        self._send_frame(self.codec.encode(item))
+        self._send_frames([self.codec.encode(item)])
 
-    def _send_frame(self, frame: bytes) -> None:
-        words, control = self.words, self.control
-        if words[BELL] != control.heard:
-            control.look()
-        self._sent = words[self._sent_at] = self._sent + 1
-        self._sent_bytes = words[self._bytes_sent_at] = self._sent_bytes + len(frame)
-        try:
-            self._send(frame, NOBLOCK)
-        except zmq.Again:
-            self._send_late(lambda: self._send(frame, 0), len(frame))
+    def _sender(self) -> Callable[[Any], None]:
+        """A `send` for streams, with all that it needs at hand: it keeps the counts, and must be a port's only one."""
+        words, control, encode = self.words, self.control, self.codec.encode
+        # pyzmq's own `send` adds keywords in Python; what is below it takes the same first arguments.
+        send = super(zmq.Socket, self.socket).send
+        sent_at, bytes_at = self._sent_at, self._bytes_sent_at
+        sent = sent_bytes = 0
+
+        def send_item(item: Any) -> None:
+            nonlocal sent, sent_bytes
+            if words[BELL] != control.heard:
+                control.look()
+            frame = encode(item)
+            sent += 1
+            words[sent_at] = sent
+            sent_bytes += len(frame)
+            words[bytes_at] = sent_bytes
+            try:
+                send(frame, NOBLOCK)
+            except zmq.Again:
+                self._send_late(lambda: send(frame, 0), len(frame))
+
+        return send_item
 
     def _send_frames(self, frames: list[bytes]) -> None:
         control = self.control
@@ -205,8 +212,8 @@ class Outlet(Port):
             raise
 
     def _count_sent(self, messages: int, size_bytes: int) -> None:
-        self._sent = self.words[self._sent_at] = self._sent + messages
-        self._sent_bytes = self.words[self._bytes_sent_at] = self._sent_bytes + size_bytes
+        self.words[self._sent_at] += messages
+        self.words[self._bytes_sent_at] += size_bytes
 
 
 class Inlet(Port):
@@ -289,6 +296,9 @@ class Push(Outlet):
 
     kind = "PUSH"
     socket_type = zmq.PUSH
+
+    def _prepare(self) -> None:
+        self.send = self._sender()  # type: ignore[assignment,method-assign]
 
 
 class Pull(Inlet):

@@ -20,10 +20,13 @@ class Pub(Outlet):
     kind = "PUB"
     socket_type = zmq.XPUB
 
+    def _prepare(self) -> None:
+        self._send_update = self._sender()
+
     def send(self, item: Any, topic: str = "") -> None:
         """Send one item. With codecs bytes and text the topic is the item's own prefix, else `topic` is a frame."""
         if self.codec.prefixed:
-            self._send_frame(topic.encode() + self.codec.encode(item) if topic else self.codec.encode(item))
+            self._send_update(topic.encode() + self.codec.encode(item) if topic else item)
         else:
             self._send_frames([topic.encode(), self.codec.encode(item)])
 

@@ -171,4 +171,4 @@ class Dealer(Enveloped):
         if self.spec.delimited:
             self._send_frames([b"", frame])
         else:
-            self._send_frame(frame)
+            self._send_frames([frame])
