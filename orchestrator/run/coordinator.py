@@ -227,11 +227,11 @@ class Coordinator:
         member.reading = reading
 
     def _look_for_rest(self) -> None:
-        """Nothing moves any more: after a death that is the end of what could be drained, else it is a stall."""
+        """Nothing moves any more: after a failure that is the end of what could be drained, else it is a stall."""
         resting_s = self._endings.resting_for_s()
         if resting_s is None:
             return
-        if any(member.lost_its_way for member in self._crew.members.values()):
+        if self._cut_s is not None or any(member.lost_its_way for member in self._crew.members.values()):
             if resting_s >= self._plan.settle_s:
                 self._endings.give_up()
         elif resting_s >= self._plan.stall_s:

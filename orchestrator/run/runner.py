@@ -103,6 +103,7 @@ class _Runner:
         self._specs: dict[str, ProcessSpec] = {spec.name: spec for spec in plan.processes}
         self._incarnations = dict.fromkeys(self._specs, 0)
         self._alive: set[str] = set()
+        self._exits: list[events.Event] = []
         self._read_due_s = 0.0
         self._ended: events.RunEnded | None = None
 
@@ -131,15 +132,7 @@ class _Runner:
         self._wait()
         for name in self._interrupts.take():
             self._feed(events.Interrupted(at_s=self._clock(), signal=name))
-        # What a process says comes after its launch and before its end, whichever is seen first.
-        news = self._engine.poll()
-        for event in news:
-            if not isinstance(event, events.Exited):
-                self._take(event)
-        self._hear()
-        for event in news:
-            if isinstance(event, events.Exited):
-                self._take(event)
+        self._take_news()
         now_s = self._clock()
         if self._timeout_s is not None and now_s >= self._timeout_s:
             self._feed(events.TimedOut(at_s=now_s, timeout_s=self._timeout_s))
@@ -153,17 +146,31 @@ class _Runner:
             self._feed(events.Tick(at_s=now_s))
 
     def _wait(self) -> None:
-        wait_s = min(max(0.0, self._read_due_s - self._clock()), _LONGEST_WAIT_S)
+        wait_s = 0.0 if self._exits else min(max(0.0, self._read_due_s - self._clock()), _LONGEST_WAIT_S)
         self._poller.poll(int(wait_s * 1000) + 1)
 
-    def _hear(self) -> None:
-        for process, incarnation, message in self._control.hear():
+    def _take_news(self) -> None:
+        """What a process says comes after its launch and before its end, whichever is seen first.
+
+        So the engine is asked after the control channel, which has told nothing then of a process whose launch is not
+        known; an exit waits for the next round, when all that the process said has been heard.
+        """
+        exits = self._exits
+        heard = self._control.hear()
+        news = self._engine.poll()
+        self._exits = [event for event in news if isinstance(event, events.Exited)]
+        for event in news:
+            if not isinstance(event, events.Exited):
+                self._take(event)
+        for process, incarnation, message in heard:
             if process in self._specs:
                 self._feed(
                     events.Heard(
                         at_s=self._clock(), process=process, message=message, incarnation=incarnation
                     )
                 )
+        for event in exits:
+            self._take(event)
 
     def _take(self, event: events.Event) -> None:
         if isinstance(event, events.Launched):

@@ -1,10 +1,10 @@
 """How many real peers a socket has, told from its monitor's events.
 
-A monitor does not say whose handshake succeeded, and strangers (port scans, HTTP, junk, sockets of a kind
-that cannot talk to ours) come and go in the same stream of events. What tells them apart: a failed handshake
-is followed at once by its own DISCONNECTED, and a connection that saw no success between its start and its
-end never was a peer. Counting successes less disconnects instead goes negative (measured: three strangers,
-one peer: -2).
+A monitor does not say whose handshake succeeded, and strangers (port scans, HTTP, junk, sockets of a kind that cannot
+talk to ours) come and go in the same stream of events. What tells them apart: a failed handshake is followed at once by
+its own DISCONNECTED; what is no ZMTP 3 at all is disconnected without a word, mostly before anybody else succeeds;
+and there cannot be more peers than connections. Counting successes less disconnects instead goes negative
+(measured: three strangers, one peer: -2).
 """
 
 from __future__ import annotations
@@ -35,21 +35,19 @@ class Peers:
 
     def __init__(self) -> None:
         self.count = 0
-        self._successes = 0
-        self._at_start: dict[int, int] = {}
+        self._open: set[int] = set()
         self._just_failed = False
 
     def take(self, event: int, value: int) -> None:
         """Take in one event; `value` is the file descriptor for ACCEPTED, CONNECTED and DISCONNECTED."""
         if event == zmq.EVENT_HANDSHAKE_SUCCEEDED:
-            self._successes += 1
             self.count += 1
         elif event in (zmq.EVENT_ACCEPTED, zmq.EVENT_CONNECTED):
-            self._at_start[value] = self._successes
+            self._open.add(value)
         elif event == zmq.EVENT_DISCONNECTED:
-            had_success = self._successes > self._at_start.pop(value, 0)
-            if had_success and not self._just_failed:
-                self.count -= 1
+            self._open.discard(value)
+            if not self._just_failed:
+                self.count = min(self.count, len(self._open))
         self._just_failed = event in _FAILED
 
 

@@ -153,7 +153,9 @@ class Runtime:
 
     def _connect(self, role: Role) -> None:
         while self._control.addresses is None:
-            self._await_control([])
+            self._await_control([socket for opened in self._open for socket in opened.monitors])
+            for opened in self._open:
+                opened.count_peers()
         for opened in self._open:
             opened.connect(self._control.addresses)
         role.connected()

@@ -21,6 +21,10 @@ from roles.kit.spec import END_TOPIC, PROXY_KINDS, READY_TOPIC, SOCKETS_TOKEN, A
 BACKLOG = 4096
 """Connections that may wait to be accepted; libzmq's 100 is less than a thousand clients need."""
 
+ZAP_DOMAIN = "topology"
+"""Nobody authenticates here. But to a socket without a domain, whoever does not begin as ZMTP 3 does is a peer that
+speaks ZMTP 1, which has no handshake: measured, a PUSH hands its next task to a stranger's HTTP request."""
+
 _RAW_TYPES = {kind: getattr(zmq, kind) for kinds in PROXY_KINDS.values() for kind in kinds}
 
 
@@ -47,8 +51,12 @@ class OpenPort:
     @property
     def pollees(self) -> list[zmq.Socket[bytes]]:
         """The sockets whose news may change readiness."""
-        monitors = [watcher.monitor for watcher in self._watchers]
-        return [*monitors, self.port.socket] if self._names_missing else monitors
+        return [*self.monitors, self.port.socket] if self._names_missing else self.monitors
+
+    @property
+    def monitors(self) -> list[zmq.Socket[bytes]]:
+        """The sockets that tell of connections."""
+        return [watcher.monitor for watcher in self._watchers]
 
     def bind(self, sockets_dir: str) -> dict[str, str]:
         """Bind what this port binds; the resolved addresses by endpoint. Raises BindError."""
@@ -69,10 +77,15 @@ class OpenPort:
                             socket.set(zmq.IPV6, 1)
                         socket.connect(address)
 
-    def in_place(self) -> bool:
-        """Whether all peers of this port are there: handshakes, and for a publisher its subscribers' names."""
+    def count_peers(self) -> int:
+        """How many peers there are; taking in the monitors' news keeps libzmq's thread free to go on."""
         count = sum(watcher.count() for watcher in self._watchers)
         self.port.note_peers(count)
+        return count
+
+    def in_place(self) -> bool:
+        """Whether all peers of this port are there: handshakes, and for a publisher its subscribers' names."""
+        count = self.count_peers()
         if isinstance(self.port, Pub) and self._names_missing:
             prefix = len(READY_TOPIC)
             for topic in self.port.subscriptions():
@@ -82,18 +95,28 @@ class OpenPort:
             return False
         if isinstance(self.port, Sub) and not self._asked:
             # Last, and only now: subscriptions made before a connection go out in the order of their bytes,
-            # so this one would come first; on an open connection they keep their order.
+            # so this one would come first; on an open connection they keep their order. A connection that came
+            # to a bound socket is open to it once it has looked at its events.
             self._asked = True
+            self.port.socket.get(zmq.EVENTS)
             self.port.socket.subscribe(END_TOPIC)
             self.port.socket.subscribe(READY_TOPIC + self._process.encode())
+        self._stop_watching()
         return True
+
+    def _stop_watching(self) -> None:
+        """Nobody reads the monitors from now on; full of strangers' news, one would bring libzmq's thread to a halt."""
+        for watcher in self._watchers:
+            watcher.close()
+        self._watchers = []
 
     def go(self) -> None:
         """Stop watching, and let the socket take in the connections that its monitor has told of."""
-        for watcher in self._watchers:
-            watcher.close()
+        self._stop_watching()
         if isinstance(self.port, Raw):
             return  # its socket belongs to the proxy's thread by now
+        if isinstance(self.port, Sub) and not self._asked:
+            self.port.socket.subscribe(END_TOPIC)  # there was no barrier to wait for
         for socket in self.port.sockets:
             # A busy sender looks for new pipes now and then only; asked for its events it does so at once.
             socket.get(zmq.EVENTS)
@@ -115,6 +138,8 @@ def _socket(context: zmq.Context[zmq.Socket[bytes]], spec: PortSpec, kind: int) 
         socket.set_hwm(spec.hwm)
     socket.set(zmq.RCVTIMEO, BRIEF_MS)
     socket.set(zmq.SNDTIMEO, BRIEF_MS)
+    if any(attachment.mode == "bind" for attachment in spec.attachments):
+        socket.set_string(zmq.ZAP_DOMAIN, ZAP_DOMAIN)
     for name, value in spec.options.items():
         socket.set(getattr(zmq, name), value.encode() if isinstance(value, str) else value)
     if any("[" in attachment.address for attachment in spec.attachments):

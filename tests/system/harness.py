@@ -263,7 +263,7 @@ class Project:
             process = subprocess.Popen(
                 [sys.executable, str(SCRIPTS / f"{name}.py"), *arguments],
                 cwd=self.folder,
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
             )
@@ -278,6 +278,8 @@ class Project:
             if script.poll() is None:
                 script.kill()
             script.wait(10)
+            if script.stdin is not None:
+                script.stdin.close()
 
 
 def jain(shares: list[int]) -> float:

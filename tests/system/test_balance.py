@@ -21,7 +21,7 @@ LOAD = """\
 
     def slowly(total, payload):
         '''Longer than it takes to send: the senders stand at the high-water mark all the time.'''
-        sum(range(100))
+        sum(range(400))
         return (total or 0) + int(payload)
 
 
@@ -48,4 +48,6 @@ def test_nothing_is_lost_before_a_slow_sink(project: Project, address: str) -> N
         outcome = project.run("--quiet").balanced()
         link = outcome.links["results"]
         assert (link["sent"], link["received"]) == (MESSAGES, MESSAGES), f"run {number}: {link}"
+        busy_s = {name: process["busy_s"] for name, process in outcome.processes.items()}
+        assert busy_s["sink-1"] > busy_s["ventilator-1"], f"the sink was not the slower side: {busy_s}"
         assert outcome.processes["sink-1"]["result"] == {"total": sum(range(MESSAGES))}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 
 import pytest
 from harness import Project
@@ -26,6 +27,7 @@ def test_launch_order_is_told_by_the_sockets(project: Project, order: tuple[str,
     run = project.start()
     outcome = run.outcome().balanced()
     assert outcome.summary["stages"] == [["sink"], ["worker"], ["ventilator"]]
+    assert json.loads((outcome.run_dir / "summary.json").read_text()) == outcome.summary
     launched = [event["process"] for event in run.events("ProcessLaunched")]
     assert launched == ["sink-1", "worker-1", "worker-2", "ventilator-1"]
     shown = [line.split()[:2] for line in outcome.stderr.splitlines() if line[:3].strip().isdigit()]

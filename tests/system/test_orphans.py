@@ -7,6 +7,7 @@ import os
 import random
 import shutil
 import signal
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -24,13 +25,11 @@ TOPOLOGY = """
       endpoints:
         tasks: tcp://127.0.0.1:{port}
         results: ipc://{folder}/results
-        asides: ipc
       nodes:
         ventilator: {{role: ventilator, bind: tasks, params: {{count: 100000, rate: 500}}}}
         worker: {{role: worker, connect: [tasks, results], replicas: 3, params: {{call: "work:{work}"}}}}
         sink: {{role: sink, bind: results}}
-        program: {{command: [python3, program.py], connect: asides}}
-        listener: {{role: sink, bind: asides}}
+        program: {{command: [{python}, program.py]}}
 """
 WORK = """
     def busy(task):
@@ -42,17 +41,12 @@ WORK = """
         return task
 """
 PROGRAM = """
-    import os
     import time
 
-    import zmq
-
-    with zmq.Context() as context, context.socket(zmq.PUSH) as asides:
-        asides.connect(os.environ["TOPOLOGY_ASIDES"])
-        while True:
-            time.sleep(1)
+    while True:
+        time.sleep(1)
 """
-NAMES = ("sink-1", "listener-1", "worker-1", "worker-3", "ventilator-1", "program-1")
+NAMES = ("sink-1", "worker-1", "worker-3", "ventilator-1", "program-1")
 
 
 @pytest.fixture
@@ -108,7 +102,7 @@ def test_nobody_outlives_the_orchestrator(
     port = free_port()
 
     def write(work: str) -> None:
-        project.topology(TOPOLOGY.format(port=port, folder=short_temp, work=work))
+        project.topology(TOPOLOGY.format(port=port, folder=short_temp, work=work, python=sys.executable))
 
     write("busy")
     for number in range(TIMES):
@@ -126,7 +120,7 @@ def test_nobody_outlives_the_orchestrator(
         assert time.monotonic() - killed_s <= GONE_WITHIN_S + 0.2
 
     write("plain")
-    outcome = project.run("--set", "nodes.ventilator.params.count=50", environment={"TMPDIR": str(short_temp)})
+    outcome = project.run("--set", "orphans.nodes.ventilator.params.count=50", environment={"TMPDIR": str(short_temp)})
     assert outcome.exit_code == 0, outcome.stderr
     assert outcome.links["results"]["received"] == 50
     assert not list(short_temp.glob("zmq-topology-*")), "what killed runs left was not swept away"
@@ -136,7 +130,7 @@ def test_a_stopped_and_a_busy_process_go_too(project: Project, free_port: Callab
     """Both at once, and surely: one worker stands still, another holds its interpreter for ever."""
     project.write("work.py", WORK)
     project.write("program.py", PROGRAM)
-    project.topology(TOPOLOGY.format(port=free_port(), folder=project.folder, work="busy"))
+    project.topology(TOPOLOGY.format(port=free_port(), folder=project.folder, work="busy", python=sys.executable))
     run = project.start()
     run.wait_for("RunReady")
     pids = {event["process"]: event["pid"] for event in run.events("ProcessLaunched")}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -79,7 +80,7 @@ SIDES = {
     "client": Side(REQUEST_REPLY, "connect: hello", leaves=True, says="10 replies", idle=("external",)),
     "publisher": Side(PUBLISH_SUBSCRIBE, "bind: weather", leaves=False),
     "subscriber": Side(
-        PUBLISH_SUBSCRIBE, "connect: weather", leaves=True, says="average temperature of 20 updates: 1"
+        PUBLISH_SUBSCRIBE, "connect: weather", leaves=True, says="average temperature of 20 updates: 46.0"
     ),
     "ventilator": Side(PIPELINE, "bind: tasks, connect: results", leaves=True, idle=("external",)),
     "worker": Side(PIPELINE, "connect: [tasks, results]", leaves=False, idle=("external", "command")),
@@ -151,6 +152,12 @@ def test_as_a_command(project: Project, places: Places, script: str) -> None:
         assert (process["outcome"], process["signal"]) == ("stopped", "SIGTERM")
 
 
+def press_enter(script: subprocess.Popen[bytes]) -> None:
+    assert script.stdin is not None
+    script.stdin.write(b"\n")
+    script.stdin.flush()
+
+
 @pytest.mark.parametrize("first", ["script-first", "run-first"])
 @pytest.mark.parametrize("script", SIDES)
 def test_as_an_external(project: Project, places: Places, script: str, first: str) -> None:
@@ -160,9 +167,11 @@ def test_as_an_external(project: Project, places: Places, script: str, first: st
         run = project.start()
     else:
         run = project.start()
-        for process in [event["process"] for event in run.events("ProcessLaunched")]:
-            run.pid(process)
+        run.wait_for("ProcessLaunched")
         peer = project.script(script, *places.of(script))
+    run.wait_for("RunReady")
+    if script == "ventilator":
+        press_enter(peer)
     outcome = run.outcome()
     check_ours(outcome, script)
     assert outcome.processes[f"{script}-1"]["pid"] is None

@@ -16,6 +16,7 @@ from roles.kit.codec import codec
         ("bytes", None, b""),
         ("bytes", bytearray(b"x"), b"x"),
         ("bytes", "é", "é".encode()),
+        ("bytes", "caf\udce9", b"caf\xe9"),  # as Python reads a line or a file name that is not UTF-8
         ("text", "Hello", b"Hello"),
         ("text", None, b""),
         ("text", 42, b"42"),

@@ -40,6 +40,7 @@ GOOD, BAD, WORSE = (
         ),
         ([(ACCEPTED, 5), (ACCEPTED, 7), (GOOD, 0), (BAD, 1), (GONE, 5)], 1),
         ([(ACCEPTED, 5), (GOOD, 0), (ACCEPTED, 7), (GOOD, 0), (GONE, 5)], 1),
+        ([(ACCEPTED, 5), (ACCEPTED, 7), (GOOD, 0), (GONE, 5)], 1),
     ],
 )
 def test_only_real_peers_count(told: list[tuple[int, int]], count: int) -> None:

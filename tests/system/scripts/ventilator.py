@@ -12,6 +12,7 @@ tasks, results = (
 with zmq.Context() as context, context.socket(zmq.PUSH) as sender, context.socket(zmq.PUSH) as sink:
     sender.bind(tasks)
     sink.connect(results)
+    sys.stdin.readline()  # as the guide has it: press Enter when the workers are ready (a command reads an end)
     sink.send(b"0")
     for _ in range(100):
         sender.send_string(str(random.randint(1, 3)))

@@ -1,0 +1,94 @@
+"""The order in which the runner makes things known to the coordinator."""
+
+from typing import Any
+
+from orchestrator.run import events
+from orchestrator.run.commands import Launch
+from orchestrator.run.plan import Plan
+from orchestrator.run.runner import _Runner
+from roles.kit.messages import Finished, Hello, Message
+from roles.kit.slot import Reading
+from roles.kit.spec import ProcessSpec
+
+NAMES = ("first", "second")
+PLAN = Plan(
+    topology="topology.yaml",
+    pattern="p",
+    processes=tuple(
+        ProcessSpec(name=name, node=name, role="worker", stage=number, slot=number - 1)
+        for number, name in enumerate(NAMES, start=1)
+    ),
+)
+
+
+class Machine:
+    """Engine, control channel and slots in one: a process says Hello before its start is over."""
+
+    def __init__(self) -> None:
+        self.news: list[events.Event] = []
+        self.said: list[tuple[str, int, Message]] = []
+
+    def start(self, spec: ProcessSpec, *, incarnation: int) -> None:
+        self.said.append((spec.name, incarnation, Hello(pid=1)))
+        self.news.append(events.Launched(at_s=0.0, process=spec.name, pid=1))
+
+    def poll(self) -> list[events.Event]:
+        news, self.news = self.news, []
+        return news
+
+    def hear(self) -> list[tuple[str, int, Message]]:
+        said, self.said = self.said, []
+        return said
+
+    def read(self, *_: Any) -> Reading:
+        return Reading()
+
+
+class Recorder:
+    """A coordinator that launches the second process as soon as the first is launched."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, str]] = []
+
+    def handle(self, event: Any) -> tuple[Launch, ...]:
+        self.told.append((type(event).__name__, event.process))
+        launched_first = self.told[-1] == ("Launched", "first")
+        return (Launch("second", 0, {}),) if launched_first else ()
+
+
+def runner(machine: Machine, recorder: Recorder) -> Any:
+    made: Any = _Runner(
+        plan=PLAN,
+        place=None,  # type: ignore[arg-type]
+        engine=machine,  # type: ignore[arg-type]
+        coordinator=recorder,  # type: ignore[arg-type]
+        observers=(),
+        clock=lambda: 0.0,
+        interrupts=None,  # type: ignore[arg-type]
+    )
+    made._control = made._slots = machine
+    return made
+
+
+def test_nobody_is_heard_before_its_launch_is_known() -> None:
+    machine, recorder = Machine(), Recorder()
+    made = runner(machine, recorder)
+    machine.start(PLAN.processes[0], incarnation=0)
+    for _ in range(2):
+        made._take_news()
+    assert recorder.told == [
+        ("Launched", "first"),
+        ("Heard", "first"),
+        ("Launched", "second"),
+        ("Heard", "second"),
+    ]
+
+
+def test_an_end_comes_after_all_that_was_said() -> None:
+    machine, recorder = Machine(), Recorder()
+    made = runner(machine, recorder)
+    machine.news.append(events.Exited(at_s=0.0, process="first", exit_code=0))
+    made._take_news()
+    machine.said.append(("first", 0, Finished()))
+    made._take_news()
+    assert recorder.told == [("Heard", "first"), ("Exited", "first")]

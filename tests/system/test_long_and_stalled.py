@@ -1,0 +1,242 @@
+"""What takes long is not lost, and what will never end is told."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import signal
+from typing import Any
+
+import pytest
+from harness import Project, wait_until
+from trouble import books_agree, line_of
+
+BUSY_S = 3.0
+
+BUSY = f"""
+    import os, pathlib, time
+
+    def work(task):
+        '''The first task takes long; whoever has another one says who he is.'''
+        if task == 1:
+            pathlib.Path("busy").write_text(str(os.getpid()))
+            time.sleep({BUSY_S})
+        else:
+            pathlib.Path("other").write_text(str(os.getpid()))
+        return task
+"""
+BUSY_TOPOLOGY = """
+    busy:
+      settle: 250ms
+      endpoints: {tasks: ipc, results: ipc}
+      nodes:
+        ventilator: {role: ventilator, bind: tasks, params: {count: 20}}
+        worker: {role: worker, connect: [tasks, results], replicas: 2, params: {call: "busy:work"}}
+        sink: {role: sink, bind: results, params: {into: results.jsonl}}
+"""
+
+
+def test_a_busy_worker_is_waited_for(project: Project) -> None:
+    """One worker is in one task for three seconds while everybody else waits, far longer than `settle`."""
+    project.write("busy.py", BUSY)
+    project.topology(BUSY_TOPOLOGY)
+    outcome = project.run(deadline_s=20).balanced()
+    assert outcome.links["results"]["received"] == 20
+    assert outcome.summary["work_s"] >= BUSY_S
+
+
+def test_a_receiver_that_finishes_early_beside_a_busy_one(project: Project) -> None:
+    """A worker leaves after its first task: what was on its way to it is lost, what the busy one holds is not."""
+    project.write("busy.py", BUSY)
+    project.write(
+        "early.py",
+        """
+        from roles.kit import Pull, Push, Role
+
+        class Early(Role):
+            tasks = Pull()
+            results = Push()
+
+            def run(self):
+                for task in self.tasks:
+                    self.results.send(task)
+                    return
+        """,
+    )
+    project.topology("""
+        early:
+          settle: 250ms
+          endpoints: {tasks: ipc, results: ipc}
+          nodes:
+            ventilator: {role: ventilator, bind: tasks, params: {count: 20, rate: 200}}
+            worker: {role: worker, connect: [tasks, results], params: {call: "busy:work"}}
+            early: {role: "early:Early", connect: [tasks, results]}
+            sink: {role: sink, bind: results, params: {into: results.jsonl}}
+    """)
+    outcome = project.run(deadline_s=20)
+    assert outcome.processes["worker-1"]["outcome"] == "finished"
+    tasks, results = outcome.links["tasks"], outcome.links["results"]
+    books_agree(outcome)
+    assert results["sent"] == results["received"] == tasks["received"]
+    handled = {int(line) for line in (project.folder / "results.jsonl").read_text().split()}
+    assert len(handled) == results["received"]
+    assert tasks["lost"] == 20 - len(handled)
+    if (project.folder / "busy").exists():
+        assert 1 in handled
+
+
+def test_a_death_beside_a_busy_worker(project: Project) -> None:
+    """The other worker is killed: the drain that follows is short, and the busy one's task is not called lost
+    on account of the death when it is completed in time."""
+    project.write("busy.py", BUSY.replace(f"time.sleep({BUSY_S})", "time.sleep(0.8)"))
+    project.topology(BUSY_TOPOLOGY)
+    run = project.start()
+    other = int(wait_until(lambda: _text(project, "other"), "the other worker at work"))
+    wait_until(lambda: _text(project, "busy"), "a busy worker")
+    os.kill(other, signal.SIGKILL)
+    outcome = run.outcome(20)
+    books_agree(outcome)
+    assert outcome.exit_code == 1
+    busy = next(process for process in outcome.of_node("worker") if process["pid"] != other)
+    assert (busy["outcome"], busy["exit_code"]) == ("finished", 0), outcome.stderr
+    assert busy["ports"]["tasks"]["received"] == 10
+    handled = {int(line) for line in (project.folder / "results.jsonl").read_text().split()}
+    assert 1 in handled
+    assert len(handled) == outcome.links["results"]["received"]
+
+
+def _text(project: Project, name: str) -> Any:
+    path = project.folder / name
+    return path.read_text() if path.exists() else ""
+
+
+@pytest.mark.parametrize("transport", ["ipc", "tcp://127.0.0.1:*"])
+def test_a_large_message(project: Project, transport: str) -> None:
+    """200 MB in one message, from the ventilator through the worker to the sink; then a small one."""
+    project.write(
+        "large.py",
+        """
+        import hashlib
+
+        def tasks():
+            yield bytes(range(250)) * 800_000
+            yield b"small"
+
+        def digest(frame):
+            return [len(frame), hashlib.blake2b(frame).hexdigest()]
+        """,
+    )
+    project.topology(f"""
+        large:
+          codec: bytes
+          settle: 250ms
+          endpoints: {{tasks: "{transport}", results: "{transport}"}}
+          nodes:
+            ventilator: {{role: ventilator, bind: tasks, params: {{call: "large:tasks"}}}}
+            worker: {{role: worker, connect: [tasks, results], params: {{call: "roles.functions:echo"}}}}
+            sink: {{role: sink, bind: results, params: {{call: "large:digest", into: digests.jsonl}}}}
+    """)
+    outcome = project.run().balanced()
+    assert outcome.links["results"]["received"] == 2
+    digest = hashlib.blake2b(bytes(range(250)) * 800_000).hexdigest()
+    first = (project.folder / "digests.jsonl").read_text().splitlines()[0]
+    assert first == f'[200000000,"{digest}"]'
+    assert outcome.processes["sink-1"]["ports"]["results"]["bytes"] == 200_000_005
+
+
+def test_all_wait_for_ever(project: Project) -> None:
+    """A client that asks a server which never gets to answer: each waits for the other."""
+    project.write(
+        "mute.py",
+        """
+        from roles.kit import Pull, Push, Rep, Req, Role
+
+        class Mute(Role):
+            '''A server that waits at another door.'''
+            clients = Rep()
+            door = Pull()
+
+            def run(self):
+                for _ in self.door:
+                    pass
+
+        class Shy(Role):
+            '''Asks first, and would knock at the door afterwards.'''
+            server = Req()
+            door = Push()
+
+            def run(self):
+                self.server.request("may I?")
+                self.door.send("knock")
+        """,
+    )
+    path = project.topology("""
+        stalled:
+          stall: 500ms
+          endpoints: {hello: ipc, door: ipc}
+          nodes:
+            mute: {role: "mute:Mute", bind: {clients: hello, door: door}}
+            shy: {role: "mute:Shy", connect: {server: hello, door: door}}
+    """)
+    outcome = project.run(deadline_s=20)
+    assert (outcome.exit_code, outcome.summary["verdict"]) == (1, "failed"), outcome.stderr
+    stalled = {p["process"]: (p["text"], p["line"]) for p in outcome.problems if p["kind"] == "stalled"}
+    assert stalled == {
+        "mute-1": ("stalled: mute-1 waits to receive from door (door)", line_of(path, "mute:")),
+        "shy-1": ("stalled: shy-1 waits to receive from hello (server)", line_of(path, "shy:")),
+    }
+    assert len([problem for problem in outcome.problems if problem["kind"] == "stalled"]) == 2
+    books_agree(outcome)
+    assert outcome.summary["elapsed_s"] < 5
+
+
+def test_a_sender_that_nobody_relieves(project: Project) -> None:
+    """It stands at the high-water mark of a receiver that waits elsewhere: who sends and who receives is told."""
+    project.write(
+        "deaf.py",
+        """
+        from roles.kit import Pull, Push, Role
+
+        class Deaf(Role):
+            '''Takes from the left only.'''
+            left = Pull()
+            right = Pull()
+
+            def run(self):
+                for _ in self.left:
+                    pass
+
+        class Knot(Role):
+            '''Sends so much to the right that it never comes to the left.'''
+            left = Push()
+            right = Push()
+
+            def run(self):
+                for _ in range(100):
+                    self.right.send("x" * 100_000)
+                self.left.send("at last")
+        """,
+    )
+    path = project.topology("""
+        tied:
+          stall: 500ms
+          endpoints: {left: ipc, right: {address: ipc, hwm: 5}}
+          nodes:
+            deaf: {role: "deaf:Deaf", bind: [left, right]}
+            knot: {role: "deaf:Knot", connect: [left, right]}
+    """)
+    outcome = project.run(deadline_s=20)
+    assert outcome.exit_code == 1, outcome.stderr
+    stalled = {p["process"]: (p["text"], p["line"]) for p in outcome.problems if p["kind"] == "stalled"}
+    assert stalled == {
+        "deaf-1": ("stalled: deaf-1 waits to receive from left (left)", line_of(path, "deaf:")),
+        "knot-1": ("stalled: knot-1 waits to send to right (right)", line_of(path, "knot:")),
+    }
+    books_agree(outcome)
+
+
+def test_a_busy_run_is_not_stalled(project: Project) -> None:
+    """Nothing moves for far longer than `stall`, but somebody works."""
+    project.write("busy.py", BUSY.replace(f"time.sleep({BUSY_S})", "time.sleep(1.5)"))
+    project.topology(BUSY_TOPOLOGY.replace("settle: 250ms", "stall: 200ms"))
+    project.run(deadline_s=20).balanced()
