@@ -17,6 +17,7 @@ import sys
 import types
 from collections.abc import Iterator
 from multiprocessing import process as registry
+from multiprocessing import resource_tracker
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
@@ -27,7 +28,12 @@ from roles.kit.spec import Place, ProcessSpec, encode
 
 FILES_PER_PROCESS = 3
 SPARE_FILES = 64
-_PRELOADED = ["roles.kit.kennel", "roles.kit.runtime", "roles.functions", *(f"roles.{name}" for name in runtime.BUILT_IN)]
+_PRELOADED = [
+    "roles.kit.kennel",
+    "roles.kit.runtime",
+    "roles.functions",
+    *(f"roles.{name}" for name in runtime.BUILT_IN),
+]
 
 
 class LocalEngine:
@@ -69,7 +75,7 @@ class LocalEngine:
         try:
             with _no_main_module(), _no_interrupts():
                 process.start()
-        except OSError as error:
+        except (OSError, EOFError) as error:
             self._news.append(LaunchFailed(at_s=self._clock(), process=spec.name, text=_why(spec, error)))
             return
         # Each start would look at every child that has ever been started; we reap them ourselves.
@@ -135,7 +141,9 @@ def _signal_group(pid: int, number: int) -> None:
         os.killpg(pid, number)
 
 
-def _why(spec: ProcessSpec, error: OSError) -> str:
+def _why(spec: ProcessSpec, error: OSError | EOFError) -> str:
+    if isinstance(error, EOFError):
+        return f"cannot start {spec.name}: the fork server is gone (somebody has ended it)"
     hints = {
         errno.EAGAIN: " (the machine's limit of processes is reached: ulimit -u)",
         errno.EMFILE: " (the limit of open files is reached: ulimit -n)",
@@ -157,9 +165,13 @@ def _no_main_module() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _no_interrupts() -> Iterator[None]:
-    """The fork server is started with the first process and must not take a Ctrl-C that is meant for us."""
-    old = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """The fork server is started with the first process and must not take a Ctrl-C that is meant for us.
+
+    The signal is held back and not ignored: a launch takes seconds where there are many, and it would be gone.
+    """
+    resource_tracker.ensure_running()  # it unblocks the signal when it is started; once it runs it does not
+    old = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, old)
+        signal.pthread_sigmask(signal.SIG_SETMASK, old)

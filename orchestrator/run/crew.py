@@ -175,7 +175,7 @@ class Crew:
 
     def repeat_stop(self, member: Member) -> None:
         """Say Stop once more, to a member that has only now come to the control channel."""
-        self._commands.append(Tell(member.name, Stop()))
+        self._commands.append(Tell(member.name, Stop(hurried=True)))
 
     def signal(self, member: Member, name: str) -> None:
         """Send a signal, each kind once."""

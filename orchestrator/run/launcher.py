@@ -6,10 +6,15 @@ as in place once it runs, an external from the beginning.
 
 from __future__ import annotations
 
+from collections import deque
+
 from orchestrator.run.crew import Crew, Member, Step
 from orchestrator.run.events import AddressesKnown, RunReady
 from roles.kit.messages import Bound, Connect, Go
 from roles.kit.spec import SOCKETS_TOKEN, Attachment, PortSpec
+
+AT_A_TIME = 16
+"""So many processes are being started at most; in between there is time for what else happens in a large launch."""
 
 
 class Launcher:
@@ -20,10 +25,13 @@ class Launcher:
         self._sockets = sockets
         self.went = False
         self._launched_stages = 0
+        self._to_launch: deque[Member] = deque()
+        self._being_launched = 0
         self._awaited_since_s = 0.0
         self._not_in_place: set[str] = set()
         self._not_ready = {member.name for member in crew.roles()}
         self._unconnected: dict[str, Member] = {}
+        self._least_patience_s = min((member.spec.ready_within_s for member in crew.roles()), default=0.0)
         self._externals = [member for member in crew.members.values() if member.spec.external]
         self._known: dict[str, tuple[str, ...]] = {}
         self._bound: dict[str, dict[str, str]] = {}
@@ -44,6 +52,7 @@ class Launcher:
         """Do what has become possible: launch stages, say Go."""
         while self.launching and not self._not_in_place:
             self._launch_stage()
+        self._launch_some()
         if not self.launching and all(self._is_excused(name) for name in self._not_ready):
             self._go()
 
@@ -67,6 +76,8 @@ class Launcher:
 
     def launched(self, member: Member) -> None:
         """A process runs; a command is thereby in place."""
+        self._awaited_since_s = self._crew.now_s
+        self._being_launched -= 1
         if member.spec.command:
             for one in _binds(member):
                 self._place(member, one.endpoint, one.address.replace(SOCKETS_TOKEN, self._sockets))
@@ -86,12 +97,16 @@ class Launcher:
 
     @property
     def waited_s(self) -> float:
-        """How long ago the last stage was launched."""
+        """How long ago the last process was launched."""
         return self._crew.now_s - self._awaited_since_s
 
     @property
     def overdue(self) -> list[Member]:
         """Everyone who is not ready, once the time of the most patient of them has passed; empty before."""
+        if (
+            self.waited_s < self._least_patience_s
+        ):  # asked at each event, and there may be thousands to look at
+            return []
         missing = [self._crew.members[name] for name in sorted(self._not_ready)]
         launched = [member for member in missing if member.step > Step.PLANNED]
         if launched and self.waited_s >= max(self._patience_s(member) for member in launched):
@@ -158,7 +173,12 @@ class Launcher:
         self._awaited_since_s = self._crew.now_s
         launched = [member for member in self._crew.named(stage.processes) if not member.spec.external]
         self._not_in_place = {member.name for member in launched}
-        for member in launched:
+        self._to_launch.extend(launched)
+
+    def _launch_some(self) -> None:
+        while self._to_launch and self._being_launched < AT_A_TIME:
+            member = self._to_launch.popleft()
+            self._being_launched += 1
             self._crew.launch(member, self._told(member) if member.spec.command else {})
 
     def _told(self, member: Member) -> dict[str, tuple[str, ...]]:

@@ -54,6 +54,7 @@ class Control:
         self.heard = 0
         self.going = False
         self.stopping = False
+        self.hurried = False
         self.finishing = False
         self.ended: set[str] = set()
         self.addresses: dict[str, list[str]] | None = None
@@ -93,8 +94,9 @@ class Control:
                 self.ended.add(port)
             case messages.Finish():
                 self.finishing = True
-            case messages.Stop():
+            case messages.Stop(hurried=hurried):
                 self.finishing = self.stopping = True
+                self.hurried = hurried
 
     def wait(self, pollees: Sequence[Pollee], state: State, port_index: int, timeout_ms: int = -1) -> None:
         """Wait until one of `pollees` or the control channel has news, the slot telling for what meanwhile.

@@ -77,7 +77,12 @@ class Finish(Message, frozen=True, kw_only=True):
 
 
 class Stop(Message, frozen=True, kw_only=True):
-    """Leave now; an item in work may be completed within the grace period."""
+    """Leave now; an item in work may be completed within the grace period.
+
+    `hurried` says that the run has failed or was cut short: what is still in the sockets need not be delivered.
+    """
+
+    hurried: bool = False
 
 
 Up = Hello | Bound | Ready | Finished | Failed

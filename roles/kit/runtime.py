@@ -32,6 +32,7 @@ from roles.kit.sockets import BindError, OpenPort, open_port
 
 _END_EVERY_MS = 50
 _FORGET_MS = 0
+_HURRIED_LINGER_MS = 100
 _SOCKETS_OF_OURS = 16
 
 BUILT_IN = ("ventilator", "worker", "sink", "publisher", "subscriber", "client", "server", "proxy")
@@ -42,6 +43,8 @@ def main(process_json: bytes, place_json: bytes, incarnation: int, log_path: str
     """Be the process that `process_json` describes, in the run that `place_json` describes. Exits; never returns."""
     leash.put_on()
     os.setsid()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})  # blocked since the fork server's start
     _log_to(log_path)
     process, place = spec.decode_process(process_json), spec.decode_place(place_json)
     os.environ.update(process.environment)
@@ -245,6 +248,8 @@ class Runtime:
         if self._role is not None:
             self._role.close()
         linger_ms = -1 if not self._place.hold else int(self._process.stop_grace_s * 1000)
+        if self._control.hurried:
+            linger_ms = _HURRIED_LINGER_MS
         for opened in self._open:
             for socket in opened.port.sockets:
                 socket.close(linger=linger_ms)

@@ -77,7 +77,11 @@ def check(project: Project, seed: int) -> None:
         assert got == list(range(1, UPDATES + 1)), f"seed {seed}, subscriber-{replica}: {len(got)} updates"
 
 
-@pytest.mark.parametrize("seeds", GROUPS, ids=lambda seeds: f"seeds-{seeds[0]}-{seeds[-1]}")
+@pytest.mark.parametrize(
+    "seeds",
+    [GROUPS[0], *(pytest.param(seeds, marks=pytest.mark.slow) for seeds in GROUPS[1:])],
+    ids=lambda seeds: f"seeds-{seeds[0]}-{seeds[-1]}",
+)
 def test_late_processes_get_their_share_and_miss_nothing(project: Project, seeds: range) -> None:
     project.write("late.py", LATE)
     project.topology(TOPOLOGY % UPDATES)

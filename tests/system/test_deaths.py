@@ -113,7 +113,7 @@ def check(project: Project, run: Run, victim: str, *, soon_s: float = SOON_S) ->
     assert [problem["process"] for problem in killed] == [victim], outcome.problems
     assert killed[0]["text"].startswith(f"{victim} killed by SIGKILL at "), killed
     row = next(line for line in outcome.stderr.splitlines() if line.startswith(victim) and " | " not in line)
-    assert "killed" in row and "SIGKILL" in row, row
+    assert row.split()[1:3] == ["killed", "SIGKILL"], row
     kinds = Counter(problem["kind"] for problem in outcome.problems)
     assert kinds.keys() <= {"killed", "lost"}, outcome.problems
     ended_s = run.events("RunEnded")[0]["at_s"]

@@ -105,7 +105,7 @@ class Seat:
             stdout=terminal,
             stderr=terminal,
             start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # noqa: PLW1509 - no threads yet
         )
         os.close(terminal)
         threading.Thread(target=_copy, args=(self.master, err_path), daemon=True).start()
@@ -113,7 +113,7 @@ class Seat:
         self.runs.append(run)
         return run
 
-    def press_ctrl_c(self, run: Run) -> None:
+    def press_ctrl_c(self) -> None:
         """What the terminal makes of the key: SIGINT to its foreground."""
         os.write(self.master, b"\x03")
 
@@ -141,8 +141,8 @@ def seat(project: Project) -> Iterator[Seat]:
 
 Interrupt = Callable[[Seat, Run], None]
 WAYS: dict[str, tuple[Interrupt, int]] = {
-    "ctrl-c": (lambda seat, run: seat.press_ctrl_c(run), 130),
-    "sigterm": (lambda seat, run: run.signal(signal.SIGTERM), 143),
+    "ctrl-c": (lambda seat, _: seat.press_ctrl_c(), 130),
+    "sigterm": (lambda _, run: run.signal(signal.SIGTERM), 143),
 }
 ways = pytest.mark.parametrize(("interrupt", "exit_code"), WAYS.values(), ids=WAYS)
 
@@ -258,7 +258,7 @@ def test_the_key_reaches_the_orchestrator_alone(seat: Seat) -> None:
     """)
     run = seat.start()
     wait_until((seat.project.folder / "begun").exists, "a task taken")
-    seat.press_ctrl_c(run)
+    seat.press_ctrl_c()
     outcome = interrupted(run.outcome(15), 130)
     assert outcome.links["tasks"]["sent"] == outcome.links["tasks"]["received"] > 0
 
@@ -276,7 +276,7 @@ def test_held_at_the_end(seat: Seat) -> None:
     open_gate(seat.project, "start")
     run = seat.start()
     run.wait_for("ProcessFinished", process="sink-1")
-    seat.press_ctrl_c(run)
+    seat.press_ctrl_c()
     outcome = interrupted(run.outcome(15), 130)
     assert _lines(seat, "results.jsonl") == outcome.links["tasks"]["received"] == 10
 
@@ -291,7 +291,7 @@ def test_a_second_pattern_does_not_start(seat: Seat) -> None:
     run = seat.start()
     events = seat.project.folder / "runs" / "terminal" / "updates" / "events.jsonl"
     wait_until(lambda: events.exists() and b"RunReady" in events.read_bytes(), "Go")
-    seat.press_ctrl_c(run)
+    seat.press_ctrl_c()
     assert run.process.wait(15) == 130
     wait_until(lambda: not run.living(), "everybody gone", 5)
     outcome = Outcome(130, run.out_path.read_text(), run.stderr, run.run_dir)

@@ -95,7 +95,7 @@ def test_nobody_outlives_the_orchestrator(
     project: Project, free_port: Callable[[], int], short_temp: Path
 ) -> None:
     seed = random.randrange(2**32)
-    print(f"seed {seed}")
+    print(f"seed {seed}")  # noqa: T201 - shown where the test fails
     dice = random.Random(seed)
     project.write("work.py", WORK)
     project.write("program.py", PROGRAM)
@@ -120,7 +120,9 @@ def test_nobody_outlives_the_orchestrator(
         assert time.monotonic() - killed_s <= GONE_WITHIN_S + 0.2
 
     write("plain")
-    outcome = project.run("--set", "orphans.nodes.ventilator.params.count=50", environment={"TMPDIR": str(short_temp)})
+    outcome = project.run(
+        "--set", "orphans.nodes.ventilator.params.count=50", environment={"TMPDIR": str(short_temp)}
+    )
     assert outcome.exit_code == 0, outcome.stderr
     assert outcome.links["results"]["received"] == 50
     assert not list(short_temp.glob("zmq-topology-*")), "what killed runs left was not swept away"
@@ -130,7 +132,9 @@ def test_a_stopped_and_a_busy_process_go_too(project: Project, free_port: Callab
     """Both at once, and surely: one worker stands still, another holds its interpreter for ever."""
     project.write("work.py", WORK)
     project.write("program.py", PROGRAM)
-    project.topology(TOPOLOGY.format(port=free_port(), folder=project.folder, work="busy", python=sys.executable))
+    project.topology(
+        TOPOLOGY.format(port=free_port(), folder=project.folder, work="busy", python=sys.executable)
+    )
     run = project.start()
     run.wait_for("RunReady")
     pids = {event["process"]: event["pid"] for event in run.events("ProcessLaunched")}

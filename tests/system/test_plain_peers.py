@@ -205,3 +205,46 @@ def test_a_command_is_told_the_addresses(project: Project, script: str, address:
     text = text.replace("tcp://127.0.0.1:%(second)d", address)
     project.topology(text % (nodes | {"idle": ""}))
     check_ours(project.run(), script)
+
+
+LATE = """\
+    import json
+    import os
+    import time
+    from pathlib import Path
+
+    from roles.worker import Worker
+
+
+    class LateWorker(Worker):
+        def connected(self):
+            '''Looks at its connections only after the ventilator has come and gone.'''
+            until_s = time.monotonic() + 30
+            while not self.has_left("ventilator-1"):
+                assert time.monotonic() < until_s
+                time.sleep(0.01)
+
+        def has_left(self, process):
+            lines = Path(os.environ["JOURNAL"]).read_text().splitlines(keepends=True)
+            events = [json.loads(line) for line in lines if line.endswith("\\n")]
+            return any(event["event"] == "ProcessEnded" and event["process"] == process for event in events)
+    """
+
+
+def test_a_command_may_leave_before_the_others_are_ready(project: Project, places: Places) -> None:
+    """It has sent all that it had; nobody waits for it to come back."""
+    arguments = ", ".join(
+        [sys.executable, str(SCRIPTS / "ventilator.py"), *map(repr, places.of("ventilator"))]
+    )
+    project.write("late.py", LATE)
+    nodes = OURS | {
+        "ventilator": f"{{command: [{arguments}], bind: tasks, connect: results}}",
+        "worker": "{role: 'late:LateWorker', connect: [tasks, results], replicas: 2}",
+    }
+    project.topology(PIPELINE % (nodes | {"first": places.first, "second": places.second, "idle": ""}))
+    journal = project.folder / "runs" / "1" / "events.jsonl"
+    run = project.start(environment={"JOURNAL": str(journal)})
+    outcome = run.outcome().passed()
+    assert outcome.received("sink-1", "results") == 101
+    ended_s = run.events("ProcessEnded", process="ventilator-1")[0]["at_s"]
+    assert ended_s < run.wait_for("RunReady")["at_s"]

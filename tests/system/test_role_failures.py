@@ -19,13 +19,17 @@ TOPOLOGY = """
 """
 
 
-def run(project: Project, code: str, *, worker: str = "call: 'roles.functions:echo'", sink: str = "") -> Outcome:
+def run(
+    project: Project, code: str, *, worker: str = "call: 'roles.functions:echo'", sink: str = ""
+) -> Outcome:
     project.write("mine.py", code)
     project.topology(TOPOLOGY.format(worker=worker, sink=sink))
     return project.run(deadline_s=20)
 
 
-def failed(outcome: Outcome, process: str, exit_code: int | None, kind: str, signal: str | None = None) -> str:
+def failed(
+    outcome: Outcome, process: str, exit_code: int | None, kind: str, signal: str | None = None
+) -> str:
     """The text of the one failure that is told, checked against the process's line."""
     assert (outcome.exit_code, outcome.summary["verdict"]) == (1, "failed"), outcome.stderr
     told = outcome.processes[process]
@@ -33,7 +37,9 @@ def failed(outcome: Outcome, process: str, exit_code: int | None, kind: str, sig
     assert told["outcome"] == ("killed" if signal else "failed")
     own = [problem for problem in outcome.problems if problem["kind"] != "lost"]
     assert [(problem["kind"], problem["process"]) for problem in own] == [(kind, process)], outcome.problems
-    rows = [line for line in outcome.stderr.splitlines() if line.startswith(f"{process} ") and " | " not in line]
+    rows = [
+        line for line in outcome.stderr.splitlines() if line.startswith(f"{process} ") and " | " not in line
+    ]
     row = rows[0]
     assert (signal or f" {exit_code} ") in row, row
     books_agree(outcome)

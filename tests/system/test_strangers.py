@@ -218,7 +218,7 @@ class Strangers:
 @pytest.fixture
 def visit() -> Iterator[Callable[[list[int]], Strangers]]:
     seed = random.randrange(2**32)
-    print(f"seed {seed}")
+    print(f"seed {seed}")  # noqa: T201 - shown where the test fails
     made: list[Strangers] = []
 
     def make(ports: list[int]) -> Strangers:
@@ -299,4 +299,3 @@ def test_at_a_senders_port(
         outcome = run.outcome(40)
     assert outcome.processes[f"{'ventilator' if kind == 'push' else 'publisher'}-1"]["exit_code"] == 0
     assert not [problem for problem in outcome.problems if problem["kind"] == "lost"]
-

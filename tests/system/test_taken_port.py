@@ -65,8 +65,15 @@ def test_a_taken_tcp_port(project: Project, endpoint: str) -> None:
 
 
 def test_the_owner_is_another_process(project: Project) -> None:
-    code = "import socket, sys\ns = socket.create_server(('127.0.0.1', 0))\nprint(s.getsockname()[1], flush=True)\nsys.stdin.read()"
-    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as owner:
+    code = """if True:
+        import socket, sys
+        server = socket.create_server(("127.0.0.1", 0))
+        print(server.getsockname()[1], flush=True)
+        sys.stdin.read()
+    """
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as owner:
         assert owner.stdout is not None
         port = int(owner.stdout.readline())
         text = refused(project, "results", "ipc", f"tcp://127.0.0.1:{port}")

@@ -1,4 +1,4 @@
-"""What the tests of things going wrong share: a gate that holds a run, and functions that leave a trace of every item."""
+"""What the tests of things going wrong share: a gate that holds a run, functions that leave a trace of every item."""
 
 from __future__ import annotations
 
