@@ -29,14 +29,14 @@ class RunDir:
 def make_run_dir(asked: Path | None, *, part: str = "") -> RunDir:
     """Create the directory of a new run: `asked`, or one under `.runs` with `latest` pointing to it.
 
-    `part` is a directory below `asked`, for one of several runs. Raises FileExistsError where `asked` holds a
-    run, and OSError where nothing can be created.
+    `part` is a directory below `asked`, for one of several runs. Raises FileExistsError where `asked` is not
+    empty, and OSError where nothing can be created.
     """
     run_id = f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{secrets.token_hex(3)}"
     if asked:
         path = asked / part
-        if (path / EVENTS).exists():
-            raise FileExistsError(str(path))
+        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+            raise FileExistsError(str(asked / part))
         (path / "logs").mkdir(parents=True, exist_ok=True)
         return RunDir(path=path.resolve(), shown=str(path), run_id=run_id)
     path = RUNS / run_id

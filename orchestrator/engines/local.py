@@ -118,11 +118,11 @@ class LocalEngine:
         self._selector.close()
 
     def _reap(self, name: str) -> Exited:
-        process, incarnation, is_command = self._processes.pop(name)
+        process, incarnation, _ = self._processes.pop(name)
         self._selector.unregister(process.sentinel)
         code, pid = process.exitcode, process.pid
-        if is_command and pid is not None:
-            _signal_group(pid, signal.SIGKILL)
+        if pid is not None:
+            _signal_group(pid, signal.SIGKILL)  # what it has started itself and left behind
         with contextlib.suppress(ValueError):
             process.close()
         died_of = signal.Signals(-code).name if code is not None and code < 0 else None

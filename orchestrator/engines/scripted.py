@@ -1,8 +1,8 @@
 """A world of scripted processes: what the coordinator is tested against, in any order of events, without a process.
 
-Pure. It plays the engine, the control channel, the slots and the sockets at once: `possible` lists what could happen next,
-`happen` lets one of them happen and gives the events that the coordinator would see, `obey` carries out a command.
-Whoever drives it chooses the order, and with `kill` a death at any moment.
+Pure. It plays the engine, the control channel, the slots and the sockets at once: `possible` lists what could
+happen next, `happen` lets one of them happen and gives the events that the coordinator would see, `obey`
+carries out a command. Whoever drives it chooses the order, and with `kill` a death at any moment.
 """
 
 from __future__ import annotations
@@ -144,7 +144,11 @@ class ScriptedWorld:
             return lambda _: self._take(process, taken)
         if process.left_to_send and not process.finishing and not process.awaits_reply:
             return lambda _: self._begin(process)
-        if not process.awaits_reply and (process.finishing or not process.left_to_send) and self._is_done(process):
+        if (
+            not process.awaits_reply
+            and (process.finishing or not process.left_to_send)
+            and self._is_done(process)
+        ):
             return lambda at_s: self._finish(process, at_s)
         if process.awaits_reply and self._inlets(process) <= process.ended:
             return lambda at_s: self._finish(process, at_s)
@@ -164,7 +168,11 @@ class ScriptedWorld:
     def _handle(self, process: Scripted) -> list[events.Event]:
         """Pass on what is in hand; a full queue makes the sender wait with it."""
         outlets = [book for book in self._outlets(process) if not _is_reply_of_ours(process, book)]
-        if not process.awaits_reply and not process.finishing and not all(self._send(process, book) for book in outlets):
+        if (
+            not process.awaits_reply
+            and not process.finishing
+            and not all(self._send(process, book) for book in outlets)
+        ):
             return []
         port, process.in_hand = process.in_hand, ""
         process.received[port] = process.received.get(port, 0) + 1
@@ -210,10 +218,14 @@ class ScriptedWorld:
         ]
 
     def _outlets(self, process: Scripted) -> list[BookPlan]:
-        return [book for book in self.plan.books if any(name == process.spec.name for name, _ in book.senders)]
+        return [
+            book for book in self.plan.books if any(name == process.spec.name for name, _ in book.senders)
+        ]
 
     def _inlets(self, process: Scripted) -> set[str]:
-        return {port for book in self.plan.books for name, port in book.receivers if name == process.spec.name}
+        return {
+            port for book in self.plan.books for name, port in book.receivers if name == process.spec.name
+        }
 
     def _finish(self, process: Scripted, at_s: float) -> list[events.Event]:
         process.step, process.state, process.port = "finished", State.FINISHED, ""

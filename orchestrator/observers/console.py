@@ -18,8 +18,8 @@ from orchestrator.run.events import (
     ProcessEnded,
     ProcessLaunched,
     Progress,
-    RunEnded,
     RunDraining,
+    RunEnded,
     RunReady,
     RunStarted,
 )

@@ -51,9 +51,13 @@ class Book:
 
     @property
     def sending_is_over(self) -> bool:
-        """No sender will send again: ours have finished, commands have exited; of externals one never knows."""
+        """No sender will send again: ours have finished, commands have exited.
+
+        Of externals one never knows; once the run drains, all strangers are taken to be done when nothing comes.
+        """
         strangers = self._crew.named(self.plan.strangers_send)
-        return all(member.quiet for member, _ in self._senders) and all(member.over for member in strangers)
+        settled = self._crew.draining
+        return all(member.quiet for member, _ in self._senders) and all(m.over or settled for m in strangers)
 
     @property
     def receivers_left(self) -> list[tuple[Member, str]]:
@@ -114,9 +118,10 @@ class Book:
 
     @property
     def _broken(self) -> bool:
-        """Something may be gone: somebody died, or a receiver left before the others."""
+        """Something may be gone: somebody died, a receiver left before the others, a sender closed its socket."""
         early = any(member.step is Step.DONE for member, _ in self._receivers)
-        return early or any(member.lost_its_way for member in self.members())
+        closed = any(member.over for member, _ in self._senders)
+        return early or closed or any(member.lost_its_way for member in self.members())
 
     def _quiet_for(self, seconds: float) -> bool:
         """Every receiver has been waiting at its port, and no sender has changed, for so long."""
@@ -178,9 +183,7 @@ def who_held(
     """Where lost messages were, as far as the slots tell."""
     gone = [member for member, _ in receivers if member.lost_its_way]
     left = [member for member, _ in receivers if member.step is Step.DONE and not member.lost_its_way]
-    holders = [member.name for member in gone if member.reading.state in (State.RUNNING, State.SENDING)][
-        :lost
-    ]
+    holders = [member.name for member in gone if _held_one(member)][:lost]
     parts = [f"{name} held 1 unfinished" for name in holders]
     rest = lost - len(holders)
     if rest:
@@ -188,6 +191,12 @@ def who_held(
             f"{rest} {'was' if rest == 1 else 'were'} {_whereabouts(gone, left, senders, conduits, holders)}"
         )
     return ", ".join(parts)
+
+
+def _held_one(member: Member) -> bool:
+    if member.failed is not None:
+        return bool(member.failed.item)
+    return member.reading.state in (State.RUNNING, State.SENDING)
 
 
 def _whereabouts(

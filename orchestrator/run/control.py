@@ -28,10 +28,14 @@ class ControlChannel:
             except ValueError:
                 continue
             name, _, incarnation = identity.decode(errors="replace").rpartition("/")
-            try:
-                heard.append((name, int(incarnation), messages.decode_up(frame)))
-            except ValueError:
+            if not incarnation.isdecimal():
                 continue
+            message: messages.Up
+            try:
+                message = messages.decode_up(frame)
+            except ValueError as error:
+                message = messages.Failed(kind="raised", text=f"cannot be understood: {error}")
+            heard.append((name, int(incarnation), message))
 
     def tell(self, process: str, incarnation: int, message: messages.Down) -> None:
         """Say something to a process; one that is no more does not hear it."""

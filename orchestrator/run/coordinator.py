@@ -55,6 +55,7 @@ class Coordinator:
         self._stopper = Stopper(self._crew)
         self._went_s: float | None = None
         self._cut_s: float | None = None
+        self._draining_s = 0.0
         self._drained_s: float | None = None
         self._interrupted: str | None = None
         self._progress_s = 0.0
@@ -89,7 +90,7 @@ class Coordinator:
                     self._fail("timeout", text, None)
             case _:
                 pass
-        self._advance()
+        self._advance(timed=isinstance(event, events.Tick | events.Read))
         return self._crew.take_commands()
 
     @property
@@ -173,6 +174,11 @@ class Coordinator:
         member.step = Step.ENDED
         if member.failed is None and not ours and not member.left_well and not self._stopped_well(member):
             self._fail(*_death(event), member)
+        elif ours and member.spec.is_role and not self._crew.problems and self._interrupted is None:
+            text = (
+                f"{member.name} did not leave within {member.spec.stop_grace_s:g} s: ended by {event.signal}"
+            )
+            self._fail("failed", text, member)
         self._publish_end(member, ours=ours)
 
     @staticmethod
@@ -269,6 +275,7 @@ class Coordinator:
 
     def _drain(self, why: str) -> None:
         self.phase = max(self.phase, Phase.DRAINING)
+        self._draining_s = self._crew.now_s
         self._crew.publish(events.RunDraining(at_s=self._crew.now_s, why=why))
         self._endings.finish_sources()
 
@@ -279,12 +286,13 @@ class Coordinator:
         if kill:
             self._stopper.kill()
 
-    def _advance(self) -> None:
+    def _advance(self, *, timed: bool) -> None:
+        """Go on as far as it goes. A stop goes on with the clock: a large crew is not looked through at each end."""
         if self.phase is Phase.STARTING:
             self._start()
         if self.phase in (Phase.WORKING, Phase.DRAINING):
             self._work()
-        if self.phase is Phase.STOPPING and self._stopper.advance():
+        if self.phase is Phase.STOPPING and timed and self._stopper.advance():
             self._end()
 
     def _start(self) -> None:
@@ -296,7 +304,7 @@ class Coordinator:
         overdue = self._launcher.overdue
         if overdue:
             patience_s = self._launcher.waited_s
-            for member in self._launcher.to_blame(overdue):
+            for member in overdue:
                 text = f"not ready after {patience_s:.0f} s: {self._launcher.what_is_missing(member)}"
                 self._crew.problem("not_ready", text, process=member.name, where=f"nodes.{member.spec.node}")
             self._crew_away()
@@ -306,6 +314,10 @@ class Coordinator:
         due_s = (self._went_s or 0.0) + plan.duration_s if plan.duration_s is not None else None
         if due_s is not None and crew.now_s >= due_s and self.phase is Phase.WORKING:
             self._drain("duration")
+        if self.phase is Phase.DRAINING and self._cut_s is None:
+            for member in self._endings.reluctant(self._draining_s):
+                text = f"{member.name} did not finish within {member.spec.stop_grace_s:g} s of being asked to"
+                self._fail("failed", text, member)
         if self._cut_s is not None and crew.now_s >= self._cut_s:
             self._crew_away()
         elif all(member.quiet for member in crew.roles()) and self._commands_are_done():

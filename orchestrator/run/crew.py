@@ -56,7 +56,7 @@ NEXT: dict[type[Message], tuple[Step, Step]] = {
 """For each message the step from which on it counts, and the step to which it leads. What comes early is ignored."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Member:
     """One process as the coordinator knows it. Times are seconds since the run's start."""
 
@@ -101,7 +101,10 @@ class Member:
     @property
     def lost_its_way(self) -> bool:
         """It failed, or ended before its part was done: what it held is gone."""
-        return self.failed is not None or (self.over and self.stop_told_s is None and not self.left_well)
+        if self.failed is not None:
+            return True
+        cut_down = self.exited is not None and self.exited.signal is not None and not self.finished
+        return self.over and (cut_down or (self.stop_told_s is None and not self.left_well))
 
     @property
     def left_well(self) -> bool:
@@ -130,6 +133,7 @@ class Crew:
         self.plan = plan
         self.now_s = 0.0
         self.members = {spec.name: Member(spec) for spec in plan.processes}
+        self.draining = False
         self.problems: list[ProblemFound] = []
         self._commands: list[Command] = []
 

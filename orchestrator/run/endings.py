@@ -32,9 +32,10 @@ class Endings:
 
     def look(self) -> None:
         """Tell whoever sends to nobody any more to finish, and end the cycles that have come to rest."""
+        untaken = {book for book in self._books if book.nobody_takes}
         for name, books in self._by_sender.items():
             member = self._crew.members[name]
-            if not member.quiet and not member.finish_told and all(book.nobody_takes for book in books):
+            if not member.quiet and not member.finish_told and untaken.issuperset(books):
                 self._crew.tell(member, Finish())
         for cycle in self._cycles:
             cycle.look()
@@ -44,8 +45,18 @@ class Endings:
 
     def finish_sources(self) -> None:
         """Ask whoever begins a stream to begin no more; the rest drains."""
+        self._crew.draining = True
         for member in self._sources:
             self._crew.tell(member, Finish())
+        for member in self._crew.commands():
+            if member.spec.sends and not member.spec.receives and not member.over:
+                self._crew.signal(member, "SIGTERM")
+                member.stop_told_s = self._crew.now_s
+
+    def reluctant(self, told_s: float) -> list[Member]:
+        """The sources that were asked to finish at `told_s`, have had their grace, and neither finish nor wait."""
+        waited_s = self._crew.now_s - told_s
+        return [m for m in self._sources if not m.quiet and not m.waits and waited_s >= m.spec.stop_grace_s]
 
     def resting_for_s(self) -> float | None:
         """For how long everyone that is left has been waiting and nothing changed; None while somebody works.
@@ -94,7 +105,7 @@ class _Cycle:
     def look(self) -> None:
         books = [book for book in self._books if not book.closed]
         counts = [(book.sent, book.received) for book in books]
-        if books and self._rests() and all(book.balances for book in books):
+        if books and self._rests() and all(book.balances or book.plan.kind != "counted" for book in books):
             if counts == self._before:
                 for book in books:
                     book.end()

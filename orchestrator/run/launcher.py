@@ -46,11 +46,11 @@ class Launcher:
     @property
     def launching(self) -> bool:
         """Whether stages are still to be launched."""
-        return self._launched_stages < len(self._crew.plan.stages)
+        return bool(self._to_launch) or self._launched_stages < len(self._crew.plan.stages)
 
     def advance(self) -> None:
         """Do what has become possible: launch stages, say Go."""
-        while self.launching and not self._not_in_place:
+        while self._launched_stages < len(self._crew.plan.stages) and not self._not_in_place:
             self._launch_stage()
         self._launch_some()
         if not self.launching and all(self._is_excused(name) for name in self._not_ready):
@@ -102,31 +102,19 @@ class Launcher:
 
     @property
     def overdue(self) -> list[Member]:
-        """Everyone who is not ready, once the time of the most patient of them has passed; empty before."""
-        if (
-            self.waited_s < self._least_patience_s
-        ):  # asked at each event, and there may be thousands to look at
-            return []
+        """Those to blame for a start that does not come about, once their time has passed; empty before."""
+        if self.waited_s < self._least_patience_s:
+            return []  # this is asked at each event, and there may be thousands to look at
         missing = [self._crew.members[name] for name in sorted(self._not_ready)]
-        launched = [member for member in missing if member.step > Step.PLANNED]
-        if launched and self.waited_s >= max(self._patience_s(member) for member in launched):
-            return launched
-        return []
-
-    def to_blame(self, overdue: list[Member]) -> list[Member]:
-        """Those of the overdue whose own step is missing; who merely waits for them is named only if there are none."""
-        early = [member for member in overdue if member.step < Step.BOUND]
-        connecting = [
-            member for member in overdue if any(one.mode == "connect" for one in _attachments(member))
-        ]
-        return early or connecting or overdue
+        blamed = _to_blame([member for member in missing if member.step > Step.PLANNED])
+        return [member for member in blamed if self.waited_s >= self._patience_s(member)]
 
     def what_is_missing(self, member: Member) -> str:
         """What a member waits for, in words."""
         if member.step is Step.LAUNCHED:
             return f"{member.name} has not said that it runs"
         if member.step is Step.GREETED:
-            return f"{member.name} has not bound its addresses"
+            return f"{member.name} is still being set up and has not bound its addresses"
         if member.step is Step.BOUND:
             unknown = [one.endpoint for one in _connects(member) if one.endpoint not in self._known]
             return f"{member.name} waits for {', '.join(unknown)} to be bound"
@@ -233,6 +221,13 @@ class Launcher:
             one.peers for spec in crew.plan.processes for port in spec.ports for one in port.attachments
         )
         crew.publish(RunReady(at_s=crew.now_s, connections=connections))
+
+
+def _to_blame(missing: list[Member]) -> list[Member]:
+    """Those whose own step is missing; who merely waits for them is named only if there are none."""
+    early = [member for member in missing if member.step < Step.BOUND]
+    connecting = [member for member in missing if any(one.mode == "connect" for one in _attachments(member))]
+    return early or connecting or missing
 
 
 def _attachments(member: Member) -> list[Attachment]:

@@ -84,8 +84,19 @@ def _let_sending_commands_come_last(
     last = {node for node in send - take if nodes[node].command}
     for node in last:
         for other in nodes:
-            if other not in last and not nodes[other].depends_on:
+            if other not in last and node not in _all_that(other, nodes):
                 _add(edges, node, other)
+
+
+def _all_that(node: str, nodes: Mapping[str, Node]) -> set[str]:
+    """All that a node depends on, through others too."""
+    found: set[str] = set()
+    ahead = [node]
+    while ahead:
+        new = [other for other in _depends(nodes[ahead.pop()], nodes) if other not in found]
+        found.update(new)
+        ahead += new
+    return found
 
 
 def _add(edges: Edges, node: str, before: str) -> None:

@@ -15,6 +15,7 @@ from orchestrator.topology.check import Checked
 from orchestrator.topology.problem import Problem, TopologyError
 from orchestrator.topology.tree import Finding, problem_at
 from orchestrator.topology.wiring import Wire
+from roles.kit.slot import MAX_PORTS
 from roles.kit.spec import SOCKETS_TOKEN, Attachment, PortSpec, ProcessSpec
 
 READY_WITHIN_S = 10.0
@@ -128,13 +129,24 @@ class _Planner:
     def _role_ports(self, name: str, replica: int) -> tuple[PortSpec, ...]:
         """The role's ports that meet an endpoint, in the order in which the role declares them."""
         shape = self._shapes[name]
-        ports = []
+        ports: list[PortSpec] = []
         for port, port_shape in shape.ports.items():
             wires = [wire for wire in self._wires if (wire.node, wire.port) == (name, port)]
             if wires:
                 ports.append(
                     self._port(port_shape.kind, wires, replica, self._nodes[name].options.get(port, {}))
                 )
+        if len(ports) > MAX_PORTS:
+            text = f"'{name}' has {len(ports)} ports in use, {MAX_PORTS} is the most"
+            hint = "let one port meet several endpoints"
+            finding = Finding(
+                code="too-many-ports",
+                text=text,
+                path=("patterns", self._name, "nodes", name),
+                hint=hint,
+                on="key",
+            )
+            raise TopologyError([problem_at(self._checked.tree, finding)])
         return tuple(ports)
 
     def _port(self, kind: str, wires: list[Wire], replica: int, options: dict[str, int | str]) -> PortSpec:

@@ -10,9 +10,6 @@ from roles.kit.messages import Stop
 GRACE_AFTER_FAILURE_S = 1.0
 KILL_AFTER_S = 0.5
 """From SIGTERM to SIGKILL."""
-LARGE_CREW = 100
-LOOK_EVERY_S = 0.02
-"""A large crew is not looked through at each of its ends."""
 
 
 class Stopper:
@@ -21,7 +18,6 @@ class Stopper:
     def __init__(self, crew: Crew) -> None:
         self._crew = crew
         self._hurried = False
-        self._looked_s: float | None = 0.0 if len(crew.members) > LARGE_CREW else None
         self._left = [stage.processes for stage in reversed(crew.plan.stages)]
 
     def hurry(self) -> None:
@@ -37,10 +33,6 @@ class Stopper:
 
     def advance(self) -> bool:
         """Go on with the stop; True once nobody is left."""
-        if self._looked_s is not None:
-            if self._crew.now_s - self._looked_s < LOOK_EVERY_S:
-                return False
-            self._looked_s = self._crew.now_s
         while self._left and not self._hurried and not self._alive(self._left[0]):
             self._left = self._left[1:]
         stages = self._left if self._hurried else self._left[:1]

@@ -234,7 +234,7 @@ class _OneRun:
             (place.path / "plan.json").write_bytes(plan_json + b"\n")
             shutil.copyfile(self.loaded.path, place.path / self.loaded.path.name)
         except FileExistsError as error:
-            text = f"cannot use the run directory {error}: it holds a run already"
+            text = f"cannot use the run directory {error}: it is not empty"
             raise fault(
                 text, code="run-dir", file=self.loaded.file, hint="name another, or remove it"
             ) from error

@@ -7,6 +7,7 @@ import functools
 import importlib
 import inspect
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 
@@ -56,7 +57,7 @@ def load_function(value: Any, *, param: str) -> Function:
 def load_module(name: str, *, where: str) -> Any:
     """The module of that name; raises SetupError where it cannot be imported, with the reason."""
     try:
-        return importlib.import_module(name)
+        module = importlib.import_module(name)
     except ModuleNotFoundError as error:
         if error.name and (name == error.name or name.startswith(f"{error.name}.")):
             raise SetupError(
@@ -66,6 +67,18 @@ def load_module(name: str, *, where: str) -> Any:
         raise SetupError(where, f"cannot import '{name}': {error}") from error
     except Exception as error:
         raise SetupError(where, f"cannot import '{name}': {type(error).__name__}: {error}") from error
+    _refuse_a_shadow(name, module, where=where)
+    return module
+
+
+def _refuse_a_shadow(name: str, module: Any, *, where: str) -> None:
+    """A module beside the topology that has the name of one which Python has loaded already is never found."""
+    own = Path.cwd() / f"{name.partition('.')[0]}.py"
+    loaded = getattr(module, "__file__", None) or ""
+    if own.exists() and Path(loaded).parent.resolve() != own.parent.resolve():
+        raise SetupError(
+            where, f"cannot use your '{own.name}': Python has a module of that name (rename yours)"
+        )
 
 
 def _attribute(owner: Any, name: str, *, text: str, where: str) -> Any:

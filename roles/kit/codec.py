@@ -43,6 +43,7 @@ def _encode_text(item: Any) -> bytes:
     if item is None:
         return b""
     if isinstance(item, bytes):
+        item.decode()  # what could not be read as text must fail here, with whoever sends it
         return item
     return str(item).encode()
 

@@ -88,6 +88,7 @@ class Port:
         port._foreign_at = base + FOREIGN
         port._recv = port.socket.recv
         port._in_hand = -1
+        port._counted_aside = False
         port._item = None
         port._prepare()
         return port
@@ -109,6 +110,7 @@ class Port:
     _foreign_at: int
     _recv: Callable[[int], bytes]
     _in_hand: int
+    _counted_aside: bool
     _item: Any
 
     def note_peers(self, count: int) -> None:
@@ -121,6 +123,7 @@ class Port:
             self.words[self._received_at] += 1
             self.words[self._bytes_received_at] += self._in_hand
             self._in_hand = -1
+            self._counted_aside = True
 
     def item_in_hand(self) -> Any:
         """The item that has been given and not been handled, for the report of a role that raised."""
@@ -130,6 +133,7 @@ class Port:
         """The iteration is left with an item in hand, by `break` or by an exception."""
         self._item = item
         self._in_hand = size_bytes
+        self._counted_aside = True
 
     def _note_foreign(self) -> None:
         self.words[self._foreign_at] += 1
@@ -261,6 +265,7 @@ class Inlet(Port):
 
     def _iterate(self) -> Generator[Any]:
         self.settle()
+        self._counted_aside = False
         recv, decode, words, control = self._recv, self.codec.decode, self.words, self.control
         received_at, bytes_at = self._received_at, self._bytes_received_at
         received, received_bytes = words[received_at], words[bytes_at]
@@ -285,6 +290,10 @@ class Inlet(Port):
             except GeneratorExit:
                 self._leave(item, size_bytes)
                 raise
+            if self._counted_aside:  # by a `recv` in the loop's body
+                self.settle()
+                self._counted_aside = False
+                received, received_bytes = words[received_at], words[bytes_at]
             received += 1
             words[received_at] = received
             received_bytes += size_bytes

@@ -23,15 +23,15 @@ import zmq
 from roles.kit import calls, leash, messages, spec
 from roles.kit.calls import SetupError
 from roles.kit.control import Control, Finish
-from roles.kit.ports import Ended, Inlet, Port
-from roles.kit.pubsub import Pub
-from roles.kit.reqrep import Rep, Req
+from roles.kit.ports import Ended, Pull
+from roles.kit.pubsub import Pub, Sub
 from roles.kit.role import Role
 from roles.kit.slot import SlotFile
 from roles.kit.sockets import BindError, OpenPort, open_port
 
 _END_EVERY_MS = 50
 _FORGET_MS = 0
+_LONGEST_ITEM = 1000
 _HURRIED_LINGER_MS = 100
 _SOCKETS_OF_OURS = 16
 
@@ -101,6 +101,7 @@ class Runtime:
         self._control = Control(socket, SlotFile(place.slots).words(process.slot))
         self._open: list[OpenPort] = []
         self._role: Role | None = None
+        self._finished = messages.Finished()
 
     def run(self) -> int:
         """Go through the run; returns the process's exit code."""
@@ -111,9 +112,7 @@ class Runtime:
             self._open_ports(role)
             self._connect(role)
             self._await_go()
-            role.run()
-        except (Finish, Ended):
-            pass
+            self._work(role)
         except SystemExit as error:
             exit_code = self._left(error)
         except SetupError as error:
@@ -126,10 +125,24 @@ class Runtime:
             )
         except Exception as error:  # noqa: BLE001 - whatever a user's role raises is told under its name
             exit_code = self._raised(error)
+        except Finish:
+            pass  # told to leave before Go
         self._finish(exit_code)
         self._hold()
         self._close()
         return exit_code
+
+    def _work(self, role: Role) -> None:
+        """Run the role. Only where it returns has the item in hand been handled."""
+        try:
+            role.run()
+        except (Finish, Ended):
+            pass
+        else:
+            for opened in self._open:
+                opened.port.settle()
+        self._finished = messages.Finished(result=_plain(role.result))
+        messages.encode(self._finished)  # what cannot be told is the role's failure, and so it must show here
 
     def _load(self) -> Role:
         if self._place.folder not in sys.path:
@@ -183,16 +196,18 @@ class Runtime:
         self._control.look()
 
     def _raised(self, error: Exception) -> int:
-        item = next((repr(item) for item in self._items_in_hand() if item is not None), "")
+        item = self._item_in_hand()
         text = f"{type(error).__name__}: {error}"
         error.__traceback__ = _from_the_users_code_on(error.__traceback__)
         told = messages.Failed(
-            kind="raised", text=text, item=item[:1000], traceback="".join(traceback.format_exception(error))
+            kind="raised", text=text, item=item, traceback="".join(traceback.format_exception(error))
         )
         return self._fail(told, error)
 
-    def _items_in_hand(self) -> list[Any]:
-        return [opened.port.item_in_hand() for opened in self._open]
+    def _item_in_hand(self) -> str:
+        """What the role was handling, as text; empty where it was nothing."""
+        items = (opened.port.item_in_hand() for opened in self._open)
+        return next((_safe(repr(item))[:_LONGEST_ITEM] for item in items if item is not None), "")
 
     def _fail(self, told: messages.Failed, error: BaseException | None) -> int:
         if error is not None:
@@ -201,7 +216,9 @@ class Runtime:
                 print(f"while handling {told.item}", file=sys.stderr)
         elif told.text:
             print(told.text, file=sys.stderr)
-        self._control.say(told)
+        self._control.say(
+            msgspec.structs.replace(told, text=_safe(told.text), traceback=_safe(told.traceback))
+        )
         return told.exit_code
 
     def _left(self, error: SystemExit) -> int:
@@ -209,25 +226,18 @@ class Runtime:
             return 0
         exit_code = error.code if isinstance(error.code, int) else 1
         text = f"called sys.exit({error.code!r})"
-        return self._fail(messages.Failed(kind="exit", text=text, exit_code=exit_code & 0xFF), None)
+        told = messages.Failed(kind="exit", text=text, exit_code=exit_code & 0xFF, item=self._item_in_hand())
+        return self._fail(told, None)
 
     def _finish(self, exit_code: int) -> None:
         """Say that the role has done its part: an inlet closes, so that senders pass it over; an outlet is held."""
         for opened in self._open:
-            port = opened.port
-            if not exit_code:
-                port.settle()
-            if isinstance(port, Inlet) and not isinstance(port, Rep | Req) and port.kind != "ROUTER":
-                self._close_inlet(port)
+            if isinstance(opened.port, Pull | Sub):
+                for socket in opened.port.sockets:
+                    socket.close(linger=0)
         self._control.note_finished()
         if not exit_code:
-            result = self._role.result if self._role is not None else None
-            self._control.say(messages.Finished(result=_plain(result)))
-
-    def _close_inlet(self, port: Port) -> None:
-        if port.kind in ("PULL", "SUB"):
-            for socket in port.sockets:
-                socket.close(linger=0)
+            self._control.say(self._finished)
 
     def _hold(self) -> None:
         """Keep the sockets until Stop; a publisher tells its subscribers meanwhile that it has finished."""
@@ -247,9 +257,8 @@ class Runtime:
     def _close(self) -> None:
         if self._role is not None:
             self._role.close()
-        linger_ms = -1 if not self._place.hold else int(self._process.stop_grace_s * 1000)
-        if self._control.hurried:
-            linger_ms = _HURRIED_LINGER_MS
+        # Without end: a process that cannot get rid of its messages must be seen to stay, not to leave well.
+        linger_ms = _HURRIED_LINGER_MS if self._control.hurried else -1
         for opened in self._open:
             for socket in opened.port.sockets:
                 socket.close(linger=linger_ms)
@@ -283,9 +292,16 @@ def _from_the_users_code_on(trace: types.TracebackType | None) -> types.Tracebac
     return step or trace
 
 
-def _plain(result: dict[str, Any] | None) -> dict[str, Any] | None:
-    """The result as it can be told; what is no plain value is told as text."""
+def _safe(text: str) -> str:
+    """The text without what UTF-8 cannot hold, such as a part of a file's name that is not UTF-8."""
+    return text.encode(errors="backslashreplace").decode()
+
+
+def _plain(result: Any) -> dict[str, Any] | None:
+    """The result as it can be told; what is no plain value is told as text. Raises TypeError for no mapping."""
     if result is None:
         return None
+    if not isinstance(result, dict):
+        raise TypeError(f"cannot report a {type(result).__name__}: a role's result is a mapping")
     plain: dict[str, Any] = msgspec.to_builtins(result, enc_hook=str, str_keys=True)
     return plain

@@ -23,7 +23,9 @@ import msgspec
 
 HEAD_WORDS = 8
 PORT_WORDS = 6
-MAX_PORTS = 8
+MAX_PORTS = 16
+"""Ports of one process that meet an endpoint."""
+
 SLOT_WORDS = HEAD_WORDS + PORT_WORDS * MAX_PORTS
 WORD_BYTES = 8
 

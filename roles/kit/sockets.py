@@ -11,6 +11,7 @@ from pathlib import Path
 import zmq
 
 from roles.kit import portowner
+from roles.kit.calls import SetupError
 from roles.kit.codec import codec
 from roles.kit.control import Control
 from roles.kit.peers import Watcher
@@ -59,7 +60,10 @@ class OpenPort:
         return [watcher.monitor for watcher in self._watchers]
 
     def bind(self, sockets_dir: str) -> dict[str, str]:
-        """Bind what this port binds; the resolved addresses by endpoint. Raises BindError."""
+        """Bind what this port binds; the resolved addresses by endpoint. Raises BindError or SetupError."""
+        if len(self.port.sockets) > 1 and any(one.mode == "bind" for one in self.spec.attachments):
+            text = f"cannot bind {self.spec.name} with several sockets (connect it, or leave out 'sockets')"
+            raise SetupError("params.sockets", text)
         return {
             attachment.endpoint: _bind(self.port.socket, attachment, sockets_dir)
             for attachment in self.spec.attachments

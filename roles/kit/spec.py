@@ -114,7 +114,6 @@ class Place(Spec, frozen=True, kw_only=True):
     logs: str
     seed: int
     hold: bool = True
-    barrier: bool = True
 
 
 def encode(value: Spec) -> bytes:

@@ -82,9 +82,9 @@ LARGE = [
     ],
 )
 def test_what_is_no_topology_at_all_is_refused_at_once(text, told):
-    started_s = time.perf_counter()
+    started_s = time.process_time()  # nothing here waits, and a busy machine is not to blame
     assert render(problems_of(text), file="t", text=text).startswith(told)
-    assert time.perf_counter() - started_s < 1
+    assert time.process_time() - started_s < 1
 
 
 def test_all_problems_of_a_file_are_told_at_once_in_file_order():

@@ -259,7 +259,7 @@ def test_a_run_directory_that_holds_a_run_is_left_alone():
     runner = Scripted(failing())
     ran = Ran(runner, run_dir=Path("out"))
     assert (ran.code, runner.asked) == (2, [])
-    assert "cannot use the run directory out: it holds a run already" in ran.err.getvalue()
+    assert "cannot use the run directory out: it is not empty" in ran.err.getvalue()
     assert json.loads(Path("out/summary.json").read_text())["verdict"] == "passed"
 
 
