@@ -43,7 +43,10 @@ def _encode_text(item: Any) -> bytes:
     if item is None:
         return b""
     if isinstance(item, bytes):
-        item.decode()  # what could not be read as text must fail here, with whoever sends it
+        try:
+            item.decode()
+        except UnicodeDecodeError:  # nobody could read it as text, so it fails here, with whoever sends it
+            raise ValueError("cannot send bytes that are not UTF-8 with codec 'text' (use codec bytes)") from None
         return item
     return str(item).encode()
 

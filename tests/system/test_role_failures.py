@@ -46,6 +46,13 @@ def failed(
     return own[0]["text"]
 
 
+def lost_after(outcome: Outcome, handled: int) -> None:
+    """So many tasks were handled, and all others lost; how many were sent before the failure was known varies."""
+    link = outcome.links["tasks"]
+    assert link["received"] == handled
+    assert link["lost"] == link["sent"] - handled > 0
+
+
 def under_its_name(outcome: Outcome, process: str) -> str:
     """What the process printed, as it is shown: each line with the process's name before it."""
     lines = [line for line in outcome.stderr.splitlines() if line.startswith(process) and " | " in line]
@@ -69,8 +76,7 @@ def test_a_role_that_raises(project: Project) -> None:
     assert "Traceback (most recent call last)" in printed
     assert 'raise ValueError("seven is unlucky")' in printed
     assert printed.rstrip().endswith("while handling 7")
-    link = outcome.links["tasks"]
-    assert (link["sent"], link["received"], link["lost"]) == (20, 6, 14)
+    lost_after(outcome, 6)
     assert outcome.received("sink-1", "results") == 6
 
 
@@ -94,7 +100,7 @@ def test_a_role_that_leaves(project: Project, statement: str, exit_code: int, ki
         """
     outcome = run(project, code, worker="call: 'mine:work'")
     assert failed(outcome, "worker-1", exit_code, kind).startswith(said)
-    assert outcome.links["tasks"]["lost"] == 16
+    lost_after(outcome, 4)
 
 
 def test_a_fault_of_segmentation(project: Project) -> None:
@@ -111,7 +117,7 @@ def test_a_fault_of_segmentation(project: Project) -> None:
         """
     outcome = run(project, code, worker="call: 'mine:work'")
     assert "killed by SIGSEGV" in failed(outcome, "worker-1", None, "killed", "SIGSEGV")
-    assert outcome.links["tasks"]["lost"] == 16
+    lost_after(outcome, 4)
 
 
 def test_fold_raises(project: Project) -> None:
