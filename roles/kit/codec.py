@@ -46,7 +46,9 @@ def _encode_text(item: Any) -> bytes:
         try:
             item.decode()
         except UnicodeDecodeError:  # nobody could read it as text, so it fails here, with whoever sends it
-            raise ValueError("cannot send bytes that are not UTF-8 with codec 'text' (use codec bytes)") from None
+            raise ValueError(
+                "cannot send bytes that are not UTF-8 with codec 'text' (use codec bytes)"
+            ) from None
         return item
     return str(item).encode()
 

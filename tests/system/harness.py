@@ -236,7 +236,7 @@ class Project:
         """Start `orchestrator run` with these arguments in the folder."""
         run_dir, marker = self.folder / "runs" / str(next(self._numbers)), uuid.uuid4().hex
         run_dir.mkdir(parents=True)
-        out_path, err_path = run_dir / "stdout", run_dir / "stderr"
+        out_path, err_path = run_dir.with_suffix(".stdout"), run_dir.with_suffix(".stderr")
         command = [sys.executable, "-m", "orchestrator", "run", *arguments]
         command += ["--run-dir", str(run_dir), "--json", json_target]
         with out_path.open("wb") as out, err_path.open("wb") as err:
