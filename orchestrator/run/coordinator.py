@@ -21,7 +21,7 @@ from orchestrator.run.stopper import Stopper
 from roles.kit.messages import Bound, Failed, Finished, Ready
 from roles.kit.slot import Reading
 
-DRAIN_AFTER_FAILURE_S = 1.0
+DRAIN_AFTER_FAILURE_S = 1.5
 PROGRESS_EVERY_S = 0.1
 _SIGNAL_CODES = {"SIGINT": 130, "SIGTERM": 143}
 _PROBLEM_CODES = {"setup": 2, "bind": 3, "launch": 3}

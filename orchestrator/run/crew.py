@@ -103,7 +103,8 @@ class Member:
         """It failed, or ended before its part was done: what it held is gone."""
         if self.failed is not None:
             return True
-        cut_down = self.exited is not None and self.exited.signal is not None and not self.finished
+        ended_by_signal = self.exited is not None and self.exited.signal is not None
+        cut_down = ended_by_signal and self.spec.is_role and not self.finished
         return self.over and (cut_down or (self.stop_told_s is None and not self.left_well))
 
     @property

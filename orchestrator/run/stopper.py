@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from orchestrator.run.crew import Crew, Member, Step
 from roles.kit.messages import Stop
 
-GRACE_AFTER_FAILURE_S = 1.0
+GRACE_AFTER_FAILURE_S = 0.5
 KILL_AFTER_S = 0.5
 """From SIGTERM to SIGKILL."""
 

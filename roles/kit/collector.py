@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from pathlib import Path
 from typing import IO, Any
 
@@ -66,11 +65,15 @@ class Collector(Role):
         self._partial_path().replace(self._into_path())
 
     def close(self) -> None:
-        """A file that was not completed is not left behind."""
-        if self._lines is not None and not self._lines.closed:
-            self._lines.close()
-            with contextlib.suppress(OSError):
-                self._partial_path().unlink()
+        """What was not completed keeps another name, so that nobody takes it for the whole; an empty file goes."""
+        if self._lines is None or self._lines.closed:
+            return
+        self._lines.close()
+        partial = self._partial_path()
+        if partial.stat().st_size:
+            print(f"incomplete: {self.handled} items are in {partial.name}")
+        else:
+            partial.unlink()
 
     def _into_path(self) -> Path:
         path = self.path(self.into or "")
@@ -80,4 +83,4 @@ class Collector(Role):
 
     def _partial_path(self) -> Path:
         path = self._into_path()
-        return path.with_name(f".{path.name}.partial")
+        return path.with_name(f"{path.name}.partial")

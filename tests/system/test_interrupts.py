@@ -190,6 +190,7 @@ def test_twice_ends_at_once(seat: Seat, interrupt: Interrupt, exit_code: int) ->
     seat.project.topology(ENDLESS_TASK)
     run = seat.start()
     wait_until((seat.project.folder / "begun").exists, "a task begun")
+    run.wait_for("ProcessFinished", process="ventilator-1")
     interrupt(seat, run)
     run.wait_for("RunDraining")
     assert run.process.poll() is None
