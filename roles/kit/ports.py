@@ -88,7 +88,7 @@ class Port:
         port._foreign_at = base + FOREIGN
         port._recv = port.socket.recv
         port._in_hand = -1
-        port._counted_aside = False
+        port._iterating = port._counted_aside = False
         port._item = None
         port._prepare()
         return port
@@ -110,6 +110,7 @@ class Port:
     _foreign_at: int
     _recv: Callable[[int], bytes]
     _in_hand: int
+    _iterating: bool
     _counted_aside: bool
     _item: Any
 
@@ -123,7 +124,6 @@ class Port:
             self.words[self._received_at] += 1
             self.words[self._bytes_received_at] += self._in_hand
             self._in_hand = -1
-            self._counted_aside = True
 
     def item_in_hand(self) -> Any:
         """The item that has been given and not been handled, for the report of a role that raised."""
@@ -133,7 +133,6 @@ class Port:
         """The iteration is left with an item in hand, by `break` or by an exception."""
         self._item = item
         self._in_hand = size_bytes
-        self._counted_aside = True
 
     def _note_foreign(self) -> None:
         self.words[self._foreign_at] += 1
@@ -228,12 +227,19 @@ class Inlet(Port):
 
     def recv(self) -> Any:
         """The next item; raises `Ended` at the end of the stream, `Finish` once the role is to leave."""
+        self._count_the_iterations_item()
         while True:
             self.settle()
             self._check_stop()
             taken, item = self._take(self._recv_late())
             if taken:
                 return item
+
+    def _count_the_iterations_item(self) -> None:
+        """A `recv` in the body of an iteration asks for the next item: the one that the iteration gave is handled."""
+        if self._iterating and not self._counted_aside:
+            self.words[self._received_at] += 1
+            self._counted_aside = True
 
     def _take(self, frame: bytes) -> tuple[bool, Any]:
         try:
@@ -265,7 +271,7 @@ class Inlet(Port):
 
     def _iterate(self) -> Generator[Any]:
         self.settle()
-        self._counted_aside = False
+        self._iterating, self._counted_aside = True, False
         recv, decode, words, control = self._recv, self.codec.decode, self.words, self.control
         received_at, bytes_at = self._received_at, self._bytes_received_at
         received, received_bytes = words[received_at], words[bytes_at]
@@ -278,6 +284,7 @@ class Inlet(Port):
                 except zmq.Again:
                     frame = self._recv_late()
             except Ended:
+                self._iterating = False
                 return
             try:
                 item = decode(frame)
@@ -288,14 +295,17 @@ class Inlet(Port):
             try:
                 yield item
             except GeneratorExit:
-                self._leave(item, size_bytes)
+                self._iterating = False
+                if not self._counted_aside:
+                    self._leave(item, size_bytes)
                 raise
-            if self._counted_aside:  # by a `recv` in the loop's body
-                self.settle()
+            if self._counted_aside:
                 self._counted_aside = False
+                self.settle()
                 received, received_bytes = words[received_at], words[bytes_at]
-            received += 1
-            words[received_at] = received
+            else:
+                received += 1
+                words[received_at] = received
             received_bytes += size_bytes
             words[bytes_at] = received_bytes
 

@@ -236,7 +236,7 @@ class Runtime:
                 for socket in opened.port.sockets:
                     socket.close(linger=0)
         self._control.note_finished()
-        if not exit_code:
+        if not exit_code and not self._control.stopping:
             self._control.say(self._finished)
 
     def _hold(self) -> None:
