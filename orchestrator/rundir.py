@@ -18,8 +18,15 @@ class RunDir:
     """A run's directory as it is and as the user is told it."""
 
     path: Path
-    shown: str
+    asked: str
     run_id: str
+
+    @property
+    def shown(self) -> str:
+        """The directory as the user is told it: as `latest` while that is this run."""
+        if not self.asked and LATEST.exists() and LATEST.resolve() == self.path:
+            return str(LATEST)
+        return self.asked or str(RUNS / self.path.name)
 
     def log(self, process: str) -> Path:
         """The log file of a process."""
@@ -38,12 +45,12 @@ def make_run_dir(asked: Path | None, *, part: str = "") -> RunDir:
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
             raise FileExistsError(str(asked / part))
         (path / "logs").mkdir(parents=True, exist_ok=True)
-        return RunDir(path=path.resolve(), shown=str(path), run_id=run_id)
+        return RunDir(path=path.resolve(), asked=str(path), run_id=run_id)
     path = RUNS / run_id
     (path / "logs").mkdir(parents=True)
     _leave_out_of_git()
     _point_latest(run_id)
-    return RunDir(path=path.resolve(), shown=str(path if part else LATEST), run_id=run_id)
+    return RunDir(path=path.resolve(), asked=str(path) if part else "", run_id=run_id)
 
 
 def _leave_out_of_git() -> None:

@@ -165,12 +165,13 @@ def _no_main_module() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _no_interrupts() -> Iterator[None]:
-    """The fork server is started with the first process and must not take a Ctrl-C that is meant for us.
+    """The fork server is started with the first process, and a Ctrl-C or a SIGTERM to the group is not meant for it.
 
-    The signal is held back and not ignored: a launch takes seconds where there are many, and it would be gone.
+    It keeps them blocked for good. For us they are held back and not ignored: a launch takes seconds where there are
+    many, and they would be gone.
     """
     resource_tracker.ensure_running()  # it unblocks the signal when it is started; once it runs it does not
-    old = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    old = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
     try:
         yield
     finally:

@@ -124,6 +124,9 @@ class Console:
         self._line(self._style("bold", event.pattern) + head)
         for line in stage_lines(event.stages):
             self._line(line)
+        external = dict.fromkeys(process.node for process in event.processes if process.role == "external")
+        if external:
+            self._line(f"waiting for {', '.join(external)}: external, to be started by you")
 
     def _draining(self, why: str) -> None:
         if why == "duration":

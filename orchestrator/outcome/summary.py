@@ -34,7 +34,7 @@ from orchestrator.run.events import (
 )
 from roles.kit.slot import Count
 
-CUT_SHORT = "the record ends early: the orchestrator itself was ended before the run was over"
+CUT_SHORT = "the record ends early: the run is still going on, or its orchestrator was ended"
 
 
 def summarise(events: Iterable[Known]) -> Summary:

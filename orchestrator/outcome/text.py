@@ -12,6 +12,9 @@ SHOWN_RESULTS = 10
 SHOWN_LOGS = 5
 SHOWN_PROBLEMS = 30
 _WIDEST_PLACED = 90
+_WORTHWHILE = 0.7
+"""The least speed-up a worker with which more workers are worth a try."""
+
 _MOST_REPLICAS = 16
 _FAILED = ("failed", "killed")
 
@@ -156,12 +159,14 @@ def _culprit(summary: Summary) -> str:
 
 
 def _next(summary: Summary) -> str:
-    """What to change to see something of it: more replicas of the node that had most to do."""
+    """What to change to see something of it: more workers, where those that there are were of use."""
     nodes: dict[str, list[ProcessSummary]] = {}
     for process in summary.processes:
-        nodes.setdefault(process.node, []).append(process)
+        if process.role == "worker":
+            nodes.setdefault(process.node, []).append(process)
     replicated = [group for group in nodes.values() if 1 < len(group) <= _MOST_REPLICAS]
-    if not replicated:
+    workers = sum(len(group) for group in nodes.values())
+    if not replicated or (summary.speedup or 0.0) < _WORTHWHILE * workers:
         return ""
     busiest = max(replicated, key=lambda group: sum(process.busy_s or 0.0 for process in group))
     return f"set {busiest[0].node} replicas to {_more(len(busiest))} in {summary.topology}."

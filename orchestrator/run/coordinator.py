@@ -194,7 +194,7 @@ class Coordinator:
         if exited is None:
             return
         killed = exited.signal is not None and not ours
-        bad = member.lost_its_way or (not member.left_well and not self._stopped_well(member) and not ours)
+        bad = member.failed is not None or not (ours or member.left_well or self._stopped_well(member))
         done = member.finished or (member.left_well and member.stop_told_s is None)
         is_role = member.spec.is_role
         reading = member.reading

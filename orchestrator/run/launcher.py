@@ -130,10 +130,22 @@ class Launcher:
             if lacks > 0 and connects and not bound:
                 parts.append(f"has not finished its handshake with {places}")
             elif lacks > 0:
-                parts.append(f"has {max(0, has)} of {has + lacks} peers at {places}")
+                parts.append(
+                    f"has {max(0, has)} of {has + lacks} peers at {places}{self._strangers_at(port)}"
+                )
             elif port.kind == "PUB":
                 parts.append(f"has not seen the subscriptions of all of {', '.join(port.partners)}")
         return f"{member.name} {' and '.join(parts) or 'has not said that it is ready'}"
+
+    def _strangers_at(self, port: PortSpec) -> str:
+        """The commands and externals that ought to come to a port: whose absence nothing else tells."""
+        endpoints = {one.endpoint for one in port.attachments}
+        expected = [
+            f"{other.name} ({'external' if other.spec.external else 'command'})"
+            for other in self._crew.members.values()
+            if not other.spec.is_role and endpoints & {one.endpoint for one in _connects(other)}
+        ]
+        return f"; expected there: {', '.join(expected)}" if expected else ""
 
     def _lacks(self, member: Member, port: PortSpec) -> int:
         """How many connections of a port are not in place."""
@@ -153,7 +165,7 @@ class Launcher:
             for other in self._externals
             if endpoints & {one.endpoint for one in _attachments(other)}
         ]
-        return max([member.spec.ready_within_s, *outside])
+        return max(outside, default=member.spec.ready_within_s)
 
     def _launch_stage(self) -> None:
         stage = self._crew.plan.stages[self._launched_stages]

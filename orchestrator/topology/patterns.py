@@ -73,7 +73,7 @@ class _Reader:
         self._lost = {str(path[1]) for path in here if path[0] in ("nodes", "endpoints") and len(path) == 2}
         # What had to go at the level of the pattern may have been a misspelt `nodes` or `endpoints`.
         self._pattern_damaged = any(len(path) == 1 or path[0] == "endpoints" for path in here)
-        self._endpoints_lost = any(len(path) == 1 for path in here)
+        self._endpoints_lost = not pattern.endpoints and any(len(path) == 1 for path in here)
         self._nodes: dict[str, Node] = {}
         self._wires: dict[Wire, Path] = {}
         self._options: dict[str, Options] = {}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from orchestrator.observers.journal import JournalError, read_journal
 from orchestrator.observers.tail import last_lines
-from orchestrator.outcome.summary import summarise, to_json
+from orchestrator.outcome.summary import CUT_SHORT, summarise, to_json
 from orchestrator.outcome.text import report_text
 from orchestrator.outcome.values import Summary
 from orchestrator.rundir import EVENTS, SUMMARY, recorded_runs
@@ -40,6 +40,8 @@ def _rebuilt(place: Path, terminal: Terminal) -> Summary:
         summary = summarise(read_journal(place / EVENTS))
     except (JournalError, ValueError) as error:
         raise fault(str(error), code="broken-record", file=str(place)) from error
+    if any(problem.text == CUT_SHORT for problem in summary.problems):
+        return summary  # the run may still be going on, and writes its own in the end
     try:
         (place / SUMMARY).write_bytes(to_json(summary))
     except OSError as error:

@@ -44,7 +44,8 @@ def main(process_json: bytes, place_json: bytes, incarnation: int, log_path: str
     leash.put_on()
     os.setsid()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})  # blocked since the fork server's start
+    # They have been blocked since the fork server's start.
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
     _log_to(log_path)
     process, place = spec.decode_process(process_json), spec.decode_place(place_json)
     os.environ.update(process.environment)
