@@ -143,6 +143,10 @@ Interrupt = Callable[[Seat, Run], None]
 WAYS: dict[str, tuple[Interrupt, int]] = {
     "ctrl-c": (lambda seat, _: seat.press_ctrl_c(), 130),
     "sigterm": (lambda _, run: run.signal(signal.SIGTERM), 143),
+    "sigterm to the group, as timeout(1) sends it": (
+        lambda _, run: os.killpg(run.process.pid, signal.SIGTERM),
+        143,
+    ),
 }
 ways = pytest.mark.parametrize(("interrupt", "exit_code"), WAYS.values(), ids=WAYS)
 
