@@ -26,6 +26,7 @@ PURE = {
             "books",
             "commands",
             "coordinator",
+            "departures",
             "crew",
             "endings",
             "events",

@@ -14,6 +14,7 @@ from orchestrator.run import events
 from orchestrator.run.books import Book
 from orchestrator.run.commands import Command
 from orchestrator.run.crew import Crew, Member, Step
+from orchestrator.run.departures import death, never_ran, process_ended
 from orchestrator.run.endings import Endings, awaited_commands
 from orchestrator.run.launcher import Launcher
 from orchestrator.run.plan import Plan
@@ -170,49 +171,20 @@ class Coordinator:
         self._note_reading(member, event.reading)
         member.exited = event
         member.changed_s = event.at_s
-        ours = event.signal is not None and event.signal in member.signals_sent
         member.step = Step.ENDED
-        if member.failed is None and not ours and not member.left_well and not self._stopped_well(member):
-            self._fail(*_death(event), member)
-        elif ours and member.spec.is_role and not self._crew.problems and self._interrupted is None:
+        if member.failed is None and not (member.ended_by_us or member.left_well or member.stopped_well):
+            self._fail(*death(event), member)
+        elif (
+            member.ended_by_us
+            and member.spec.is_role
+            and not self._crew.problems
+            and self._interrupted is None
+        ):
             text = (
                 f"{member.name} did not leave within {member.spec.stop_grace_s:g} s: ended by {event.signal}"
             )
             self._fail("failed", text, member)
-        self._publish_end(member, ours=ours)
-
-    @staticmethod
-    def _stopped_well(member: Member) -> bool:
-        exited = member.exited
-        asked = member.stop_told_s is not None
-        if exited is None or exited.signal is not None:
-            return False
-        return asked and (exited.exit_code == 0 or bool(member.spec.command))
-
-    def _publish_end(self, member: Member, *, ours: bool) -> None:
-        exited = member.exited
-        if exited is None:
-            return
-        killed = exited.signal is not None and not ours
-        bad = member.failed is not None or not (ours or member.left_well or self._stopped_well(member))
-        done = member.finished or (member.left_well and member.stop_told_s is None)
-        is_role = member.spec.is_role
-        reading = member.reading
-        self._crew.publish(
-            events.ProcessEnded(
-                at_s=exited.at_s,
-                process=member.name,
-                pid=member.pid,
-                incarnation=member.incarnation,
-                outcome="killed" if killed else "failed" if bad else "finished" if done else "stopped",
-                exit_code=exited.exit_code,
-                signal=exited.signal,
-                busy_s=reading.busy_s if is_role and self._went_s is not None else None,
-                cpu_s=reading.cpu_s if is_role else None,
-                max_rss_bytes=reading.max_rss_bytes or None,
-                ports=reading.ports,
-            )
-        )
+        self._crew.publish(process_ended(member, event, went=self._went_s is not None))
 
     def _read(self, readings: dict[str, Reading]) -> None:
         for name, reading in readings.items():
@@ -343,9 +315,7 @@ class Coordinator:
         for member in crew.members.values():
             if not member.over:
                 crew.publish(
-                    _never_ran(
-                        member, came=member.spec.external and self._went_s is not None, at_s=crew.now_s
-                    )
+                    never_ran(member, came=member.spec.external and self._went_s is not None, at_s=crew.now_s)
                 )
         verdict, exit_code = self._verdict()
         self.phase = Phase.OVER
@@ -364,27 +334,3 @@ class Coordinator:
         if self._went_s is None:
             return None
         return max([book.closed_s or 0.0 for book in self._books] + [self._went_s]) - self._went_s
-
-
-def _death(event: events.Exited) -> tuple[str, str]:
-    if event.signal is not None:
-        return "killed", f"killed by {event.signal} at {event.at_s:.2f} s"
-    if event.exit_code == 0:
-        return "died", "left before its part was done (exit code 0)"
-    return "died", f"exited with code {event.exit_code}"
-
-
-def _never_ran(member: Member, *, came: bool, at_s: float) -> events.ProcessEnded:
-    return events.ProcessEnded(
-        at_s=at_s,
-        process=member.name,
-        pid=None,
-        incarnation=member.incarnation,
-        outcome="finished" if came else "not_started",
-        exit_code=None,
-        signal=None,
-        busy_s=None,
-        cpu_s=None,
-        max_rss_bytes=None,
-        ports={},
-    )

@@ -114,6 +114,19 @@ class Member:
         return clean and (self.finished or not self.spec.is_role)
 
     @property
+    def ended_by_us(self) -> bool:
+        """A signal that we sent has ended it."""
+        return self.exited is not None and self.exited.signal in self.signals_sent
+
+    @property
+    def stopped_well(self) -> bool:
+        """It left because it was told to. A command may answer SIGTERM with an exit code of its own."""
+        exited = self.exited
+        if exited is None or exited.signal is not None or self.stop_told_s is None:
+            return False
+        return exited.exit_code == 0 or bool(self.spec.command)
+
+    @property
     def waits(self) -> bool:
         """It waits for a message to come, or for one to go."""
         return self.reading.state in _WAITING
