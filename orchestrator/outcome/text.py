@@ -115,7 +115,8 @@ def _detail(process: ProcessSummary, log: Sequence[str], style: Style) -> list[s
         lines.append(f"{name} raised:")
         lines += [f"  {printable(line)}" for line in traceback]
     last_words = traceback[-1] if traceback else process.failure.text if process.failure else ""
-    repeats = bool(last_words) and printable(last_words) in log[-1:]
+    # The role's log ends with the same traceback, and perhaps with the item.
+    repeats = bool(last_words) and printable(last_words) in log[-2:]
     if log and not repeats:
         lines.append(f"{name}, last lines of its log:")
         lines += [f"  {line}" for line in log]
