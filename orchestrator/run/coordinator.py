@@ -105,7 +105,7 @@ class Coordinator:
 
     def _launched(self, event: events.Launched) -> None:
         member = self._crew.members[event.process]
-        member.pid, member.launched_s, member.step = event.pid, event.at_s, Step.LAUNCHED
+        member.pid, member.step = event.pid, Step.LAUNCHED
         self._crew.publish(
             events.ProcessLaunched(
                 at_s=event.at_s, process=event.process, pid=event.pid, incarnation=event.incarnation

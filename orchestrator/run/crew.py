@@ -64,7 +64,6 @@ class Member:
     step: Step = Step.PLANNED
     pid: int | None = None
     incarnation: int = 0
-    launched_s: float | None = None
     reading: Reading = field(default_factory=Reading)
     changed_s: float = 0.0
     finished: bool = False

@@ -31,8 +31,8 @@ class Launcher:
         self._not_in_place: set[str] = set()
         self._not_ready = {member.name for member in crew.roles()}
         self._unconnected: dict[str, Member] = {}
-        self._least_patience_s = min((member.spec.ready_within_s for member in crew.roles()), default=0.0)
         self._externals = [member for member in crew.members.values() if member.spec.external]
+        self._least_patience_s = min((self._patience_s(member) for member in crew.roles()), default=0.0)
         self._known: dict[str, tuple[str, ...]] = {}
         self._bound: dict[str, dict[str, str]] = {}
         self._unbound: dict[str, set[str]] = {}
@@ -111,7 +111,7 @@ class Launcher:
 
     def what_is_missing(self, member: Member) -> str:
         """What a member waits for, in words."""
-        if member.step is Step.LAUNCHED:
+        if member.step <= Step.LAUNCHED:
             return f"{member.name} has not said that it runs"
         if member.step is Step.GREETED:
             return f"{member.name} is still being set up and has not bound its addresses"

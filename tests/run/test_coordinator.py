@@ -190,3 +190,27 @@ def test_the_plans_are_what_they_seem() -> None:
     plan: Plan = PLANS["two_stages"]
     assert [book.name for book in plan.books] == ["a", "b", "c+d"]
     assert [stage.nodes for stage in plan.stages] == [("one", "two"), ("right",), ("left",), ("first",)]
+
+
+def test_an_external_that_does_not_come_is_named_once_its_own_time_has_passed() -> None:
+    text = """
+version: 1
+patterns:
+  p:
+    endpoints: {tasks: 'tcp://127.0.0.1:5557', results: 'tcp://127.0.0.1:5558'}
+    nodes:
+      ventilator: {role: ventilator, bind: tasks, params: {count: 1}}
+      worker: {external: true, connect: [tasks, results], ready_within: 3s}
+      sink: {role: sink, bind: {results: results}}
+    duration: 1m
+"""
+    drive = Drive(plan_of(text), 1)
+    drive.feed(events.Began(at_s=0.0))
+    while not drive.published(events.RunEnded):
+        for process in drive.world.processes.values():
+            process.step = "bound" if process.step == "connecting" else process.step
+        drive.go_on()
+    told = [event.text for event in drive.published(events.ProblemFound)]
+    assert len(told) == 2
+    assert all(text.startswith("not ready after 3 s: ") for text in told)
+    assert all(text.endswith("; expected there: worker-1 (external)") for text in told)
