@@ -37,7 +37,6 @@ PURE = {
             "plan",
             "planner",
             "stopper",
-            "traffic",
         )
     ),
 }

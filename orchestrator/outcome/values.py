@@ -22,6 +22,29 @@ class PortSummary(Part, frozen=True, kw_only=True):
     sent: int | UnsetType | None = UNSET
     received: int | UnsetType | None = UNSET
     bytes: int | None = None
+    missed: int | UnsetType = UNSET
+    gaps: int | UnsetType = UNSET
+    duplicates: int | UnsetType = UNSET
+    retried: int | UnsetType = UNSET
+    late: int | UnsetType = UNSET
+
+
+class Latency(Part, frozen=True, kw_only=True):
+    """Round trips of requests: how many, and their quantiles in milliseconds, to about 3 %."""
+
+    count: int
+    p50_ms: float
+    p90_ms: float
+    p99_ms: float
+    max_ms: float
+
+
+class NodeSummary(Part, frozen=True, kw_only=True):
+    """What is known of a node's processes only together."""
+
+    name: str
+    processes: int
+    latency: Latency | None = None
 
 
 class Failure(Part, frozen=True, kw_only=True):
@@ -60,6 +83,7 @@ class ProcessSummary(Part, frozen=True, kw_only=True):
     share: float | None = None
     rate_per_s: float | None = None
     failure: Failure | None = None
+    latency: Latency | None = None
 
 
 class Replies(Part, frozen=True, kw_only=True):
@@ -89,7 +113,7 @@ class LinkSummary(Part, frozen=True, kw_only=True):
 
 
 class Expectation(Part, frozen=True, kw_only=True):
-    """A condition on the run and whether it held."""
+    """A condition on the run and whether it held; `line` is null for what must always hold."""
 
     path: str
     condition: str
@@ -98,8 +122,17 @@ class Expectation(Part, frozen=True, kw_only=True):
     line: int | None = None
 
 
+class FaultSummary(Part, frozen=True, kw_only=True):
+    """What was broken on purpose, when it was, and whom it hit; `fired_s` is null where it never came to it."""
+
+    text: str
+    fired_s: float | None
+    processes: tuple[str, ...] = ()
+    line: int | None = None
+
+
 class ProblemSummary(Part, frozen=True, kw_only=True):
-    """A reason for the run to fail, with its place in the topology where it has one."""
+    """A reason for the run to fail, with its place in the topology where it has one; or a note of the same form."""
 
     kind: str
     process: str | None
@@ -111,7 +144,7 @@ class ProblemSummary(Part, frozen=True, kw_only=True):
 
 
 class Summary(Part, frozen=True, kw_only=True):
-    """One run, as `summary.json` holds it."""
+    """One run, as `summary.json` holds it. `notes` are ends and losses that an expectation speaks of."""
 
     version: int = 1
     run_id: str
@@ -130,6 +163,9 @@ class Summary(Part, frozen=True, kw_only=True):
     links: tuple[LinkSummary, ...]
     expectations: tuple[Expectation, ...] = ()
     problems: tuple[ProblemSummary, ...] = ()
+    notes: tuple[ProblemSummary, ...] = ()
+    faults: tuple[FaultSummary, ...] = ()
+    nodes: tuple[NodeSummary, ...] = ()
     exit_code: int = 0
 
 

@@ -8,6 +8,7 @@ import msgspec
 
 from orchestrator.run.events import Known
 from roles.kit.messages import Down
+from roles.kit.spec import ProcessSpec
 
 
 class Command(msgspec.Struct, frozen=True, tag=True):
@@ -15,11 +16,15 @@ class Command(msgspec.Struct, frozen=True, tag=True):
 
 
 class Launch(Command, frozen=True):
-    """Start a process. `addresses` are those that a command is told, by endpoint; a role hears them by Connect."""
+    """Start a process. `addresses` are those that a command is told, by endpoint; a role hears them by Connect.
+
+    `spec` is given where it is not the plan's: of a process that joins in the middle of the run.
+    """
 
     process: str
     incarnation: int = 0
     addresses: dict[str, tuple[str, ...]] = {}
+    spec: ProcessSpec | None = None
 
 
 class Tell(Command, frozen=True):
@@ -33,7 +38,7 @@ class Signal(Command, frozen=True):
     """Send a signal to a process."""
 
     process: str
-    signal: Literal["SIGTERM", "SIGKILL"]
+    signal: Literal["SIGTERM", "SIGKILL", "SIGSTOP", "SIGCONT"]
 
 
 class Publish(Command, frozen=True):

@@ -121,6 +121,21 @@ class LinkOutline(msgspec.Struct, frozen=True, kw_only=True):
     book: str
 
 
+class ExpectationOutline(msgspec.Struct, frozen=True, kw_only=True):
+    """What must be true of the run; `line` is null for what always must, and was not written."""
+
+    path: str
+    condition: str
+    line: int | None = None
+
+
+class FaultOutline(msgspec.Struct, frozen=True, kw_only=True):
+    """What is to be broken on purpose, as a reader is told it."""
+
+    text: str
+    line: int | None = None
+
+
 class RunStarted(Event, frozen=True, kw_only=True):
     """What is about to run. `started_at` is wall-clock time in UTC, RFC 3339."""
 
@@ -134,6 +149,22 @@ class RunStarted(Event, frozen=True, kw_only=True):
     stages: tuple[StageOutline, ...]
     processes: tuple[ProcessOutline, ...]
     links: tuple[LinkOutline, ...]
+    expectations: tuple[ExpectationOutline, ...] = ()
+    faults: tuple[FaultOutline, ...] = ()
+
+
+class ProcessAdded(Event, frozen=True, kw_only=True):
+    """A process that was not there from the beginning is about to join the run."""
+
+    outline: ProcessOutline
+
+
+class FaultFired(Event, frozen=True, kw_only=True):
+    """Something was broken on purpose; `text` says what was done, to whom and why then."""
+
+    text: str
+    processes: tuple[str, ...]
+    line: int | None = None
 
 
 class ProcessLaunched(Event, frozen=True, kw_only=True):
@@ -182,6 +213,8 @@ class ProcessFinished(Event, frozen=True, kw_only=True):
     process: str
     pid: int
     result: dict[str, Any] | None = None
+    latencies: dict[int, int] = {}
+    incarnation: int = 0
 
 
 class ProcessFailed(Event, frozen=True, kw_only=True):
@@ -204,10 +237,11 @@ class BookClosed(Event, frozen=True, kw_only=True):
     lost: int | None
     unread: int | None
     foreign: int = 0
+    duplicates: int | None = None
 
 
 class ProcessEnded(Event, frozen=True, kw_only=True):
-    """A process is no more, and why. `failed` and `killed` are failures, the others are not."""
+    """One incarnation of a process is no more, and why. `failed` and `killed` are failures unless they are expected."""
 
     process: str
     pid: int | None
@@ -224,8 +258,9 @@ class ProcessEnded(Event, frozen=True, kw_only=True):
 class ProblemFound(Event, frozen=True, kw_only=True):
     """A reason for the run to fail.
 
-    `kind` is one of `killed`, `failed`, `exit`, `lost`, `stalled`, `not_ready`, `setup`, `bind`, `launch` and
-    `timeout`. `line` is the topology's line where there is one.
+    `kind` is one of `killed`, `failed`, `exit`, `lost`, `stalled`, `not_ready`, `setup`, `bind`, `launch`, `fault`
+    and `timeout`. `line` is the topology's line where there is one. What is `expected` is told and fails nothing: a
+    line under `expect` speaks of it.
     """
 
     kind: str
@@ -234,10 +269,14 @@ class ProblemFound(Event, frozen=True, kw_only=True):
     endpoint: str | None = None
     code: str = ""
     line: int | None = None
+    expected: bool = False
 
 
 class RunEnded(Event, frozen=True, kw_only=True):
-    """The last event of a run. `work_s` is the span from Go to the last book closed, null where Go never came."""
+    """The last event of a run; its verdict leaves out the expectations, which are judged afterwards.
+
+    `work_s` is the span from Go to the last book closed, null where Go never came.
+    """
 
     verdict: Literal["passed", "failed", "interrupted"]
     exit_code: int
@@ -246,6 +285,8 @@ class RunEnded(Event, frozen=True, kw_only=True):
 
 Known = (
     RunStarted
+    | ProcessAdded
+    | FaultFired
     | ProcessLaunched
     | AddressesKnown
     | ProcessReady

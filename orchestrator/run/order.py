@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from orchestrator.run.graph import components, layers
-from orchestrator.run.traffic import Traffic
 from orchestrator.topology.addresses import Address
 from orchestrator.topology.model import Node
+from orchestrator.topology.traffic import Traffic
 
 Edges = dict[str, list[str]]
 """Names mapped to those that must start before them."""

@@ -49,7 +49,8 @@ class BookPlan(Value, frozen=True, kw_only=True):
     `name` is its endpoints joined by `+`; a book of replies has `replies: true` and the same name. `counted`
     books balance; `marked` ones (publish-subscribe) end by the publishers' marks; `open` ones have a side
     that keeps no counts. `conduits` are the proxies within; `strangers_send` and `strangers_receive` the
-    commands and externals at each side.
+    commands and externals at each side. `sequenced` ones know what their subscribers missed; in those that
+    are `retried` clients ask again, so that a lost request is no loss.
     """
 
     name: str
@@ -62,10 +63,44 @@ class BookPlan(Value, frozen=True, kw_only=True):
     strangers_send: tuple[str, ...] = ()
     strangers_receive: tuple[str, ...] = ()
     idle_after_s: float | None = None
+    sequenced: bool = False
+    retried: bool = False
+
+
+class ExpectationPlan(Value, frozen=True, kw_only=True):
+    """What must be true of the run: the measure at `path` (`sink.received`) meets the condition (`== 100`).
+
+    `line` is the topology's; null where nobody has written it, since it holds unless a line says otherwise.
+    """
+
+    path: str
+    condition: str
+    line: int | None = None
+
+
+class FaultPlan(Value, frozen=True, kw_only=True):
+    """What is broken on purpose, when `at_s` after Go or as soon as each counter in `when` is reached.
+
+    `targets` names the processes; with `one_of_them` the seed draws one of those that run. `for_s` is how long a
+    `pause` lasts, and how long a process that is to `restart` stays away. `scale` maps nodes to the number of
+    processes that they are to have.
+    """
+
+    action: Literal["kill", "terminate", "pause", "resume", "restart", "scale"]
+    text: str
+    at_s: float | None = None
+    when: dict[str, int] = {}
+    targets: tuple[str, ...] = ()
+    one_of_them: bool = False
+    for_s: float | None = None
+    scale: dict[str, int] = {}
+    line: int | None = None
 
 
 class Plan(Value, frozen=True, kw_only=True):
     """One pattern, ready to run. `cycles` are the groups of processes whose data goes round.
+
+    `reserves` are the processes that a fault may add to the run; they have slots, and stand in no stage.
 
     `lines` maps a key's path below the pattern (`nodes.worker`, `endpoints.tasks`,
     `nodes.worker.params.call`) to its line in the file.
@@ -85,4 +120,7 @@ class Plan(Value, frozen=True, kw_only=True):
     stall_s: float = 5.0
     settle_s: float = 0.25
     seed: int | None = None
+    expectations: tuple[ExpectationPlan, ...] = ()
+    faults: tuple[FaultPlan, ...] = ()
+    reserves: tuple[ProcessSpec, ...] = ()
     lines: dict[str, int] = {}

@@ -9,10 +9,10 @@ import itertools
 
 from orchestrator.run.order import LaunchOrder, launch_order
 from orchestrator.run.plan import BookPlan, End, Link, Plan, Stage
-from orchestrator.run.traffic import Traffic, joined, traffic
 from orchestrator.topology.addresses import parse_address
 from orchestrator.topology.check import Checked
 from orchestrator.topology.problem import Problem, TopologyError
+from orchestrator.topology.traffic import Traffic, joined, traffic
 from orchestrator.topology.tree import Finding, problem_at
 from orchestrator.topology.wiring import Wire
 from roles.kit.slot import MAX_PORTS

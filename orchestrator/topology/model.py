@@ -16,6 +16,29 @@ class Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class Expectation(Model):
+    """A measure of the run (`sink.received`) and what it must be, in the words of `conditions` (`== 100`)."""
+
+    path: str
+    condition: str
+
+
+class Fault(Model):
+    """Something to break on purpose, `at_s` after Go, or once each of the counters in `when` is reached.
+
+    `target` is a process or a node, and with `one_of_them` one process of that node. `for_s` goes with `pause`
+    and `restart`. `scale` maps nodes to the replicas that they are to have.
+    """
+
+    action: Literal["kill", "terminate", "pause", "resume", "restart", "scale"]
+    at_s: float | None = None
+    when: dict[str, int] = {}
+    target: str = ""
+    one_of_them: bool = False
+    for_s: float | None = None
+    scale: dict[str, int] = {}
+
+
 class Endpoint(Model):
     """A named address, or a set of them, at which sockets meet."""
 
@@ -23,6 +46,7 @@ class Endpoint(Model):
     codec: Codec | None = None
     hwm: int | None = None
     idle_after_s: float | None = None
+    sequence: bool = False
 
 
 class Node(Model):
@@ -43,6 +67,7 @@ class Node(Model):
     options: dict[str, dict[str, int | str]] = {}
     ports: dict[str, str] = {}
     depends_on: tuple[str, ...] = ()
+    start_delay_s: float | None = None
     ready_within_s: float | None = None
     stop_grace_period_s: float = 5.0
 
@@ -60,6 +85,8 @@ class Pattern(Model):
     stall_s: float = 5.0
     settle_s: float = 0.25
     seed: int | None = None
+    expect: tuple[Expectation, ...] = ()
+    faults: tuple[Fault, ...] = ()
     allow: tuple[str, ...] = ()
 
 

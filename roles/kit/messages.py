@@ -1,6 +1,6 @@
 """The control channel's messages: what a process and the coordinator say to each other, and their encoding.
 
-Upwards: Hello, Bound, Ready, Finished, Failed. Downwards: Connect, Go, End, Finish, Stop. Each is one frame:
+Upwards: Hello, Bound, Ready, Finished, Failed. Downwards: Connect, Joined, Go, End, Finish, Stop. Each is one frame:
 a version byte, then msgpack with the message's name as its tag.
 """
 
@@ -34,9 +34,13 @@ class Ready(Message, frozen=True, kw_only=True):
 
 
 class Finished(Message, frozen=True, kw_only=True):
-    """The role's `run` has returned; the process holds its sockets until Stop. `result` is what it reports."""
+    """The role's `run` has returned; the process holds its sockets until Stop. `result` is what it reports.
+
+    `latencies` is the histogram of a client's round trips: how many fell into each bucket (`roles.kit.histogram`).
+    """
 
     result: dict[str, Any] | None = None
+    latencies: dict[int, int] = {}
 
 
 class Failed(Message, frozen=True, kw_only=True):
@@ -57,9 +61,17 @@ class Failed(Message, frozen=True, kw_only=True):
 
 
 class Connect(Message, frozen=True, kw_only=True):
-    """Where to connect: the addresses of each endpoint that the process connects to."""
+    """Where to connect: the addresses of each endpoint that the process connects to.
+
+    At the addresses in `late` nobody listens yet, and nobody is awaited there.
+    """
 
     addresses: dict[str, list[str]] = {}
+    late: list[str] = []
+
+
+class Joined(Message, frozen=True, kw_only=True):
+    """Somebody has connected in the middle of the run: a busy sender looks for new peers now and then only."""
 
 
 class Go(Message, frozen=True, kw_only=True):
@@ -86,7 +98,7 @@ class Stop(Message, frozen=True, kw_only=True):
 
 
 Up = Hello | Bound | Ready | Finished | Failed
-Down = Connect | Go | End | Finish | Stop
+Down = Connect | Joined | Go | End | Finish | Stop
 
 _encoder = msgspec.msgpack.Encoder()
 _up = msgspec.msgpack.Decoder(Up)

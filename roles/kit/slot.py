@@ -22,7 +22,7 @@ from pathlib import Path
 import msgspec
 
 HEAD_WORDS = 8
-PORT_WORDS = 6
+PORT_WORDS = 11
 MAX_PORTS = 16
 """Ports of one process that meet an endpoint."""
 
@@ -30,7 +30,9 @@ SLOT_WORDS = HEAD_WORDS + PORT_WORDS * MAX_PORTS
 WORD_BYTES = 8
 
 STATE, BELL, GO_NS, WAITED_NS, WAIT_SINCE_NS, FINISHED_NS, CPU_US, MAX_RSS = range(HEAD_WORDS)
-SENT, RECEIVED, BYTES_SENT, BYTES_RECEIVED, PEERS, FOREIGN = range(PORT_WORDS)
+SENT, RECEIVED, BYTES_SENT, BYTES_RECEIVED, PEERS, FOREIGN, MISSED, GAPS, DUPLICATES, RETRIED, LATE = range(
+    PORT_WORDS
+)
 
 Words = memoryview
 """A slot as a memoryview of unsigned 64-bit words."""
@@ -44,10 +46,16 @@ class State(enum.IntEnum):
     RECEIVING = 2
     SENDING = 3
     FINISHED = 4
+    SLEEPING = 5
 
 
 class Count(msgspec.Struct, frozen=True):
-    """The counters of one port: messages, bytes, connections in place, and frames that were none of ours."""
+    """The counters of one port: messages, bytes, connections in place, and frames that were none of ours.
+
+    With `sequence` a subscriber knows how many updates it `missed`, in how many `gaps`, and how many were
+    `duplicates`. A client that retries counts the requests that it `retried`, the replies that came `late` (to an
+    attempt that it had given up, and yet the first answer) and the `duplicates` among them.
+    """
 
     sent: int = 0
     received: int = 0
@@ -55,6 +63,11 @@ class Count(msgspec.Struct, frozen=True):
     bytes_received: int = 0
     peers: int = 0
     foreign: int = 0
+    missed: int = 0
+    gaps: int = 0
+    duplicates: int = 0
+    retried: int = 0
+    late: int = 0
 
 
 class Reading(msgspec.Struct, frozen=True):

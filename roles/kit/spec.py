@@ -51,7 +51,7 @@ class PortSpec(Spec, frozen=True, kw_only=True):
     `partners` names the processes at the far end: for a PUB the subscribers whose ready names it awaits, for
     a SUB the publishers whose end marks close it, both counted through proxies. `delimited` says that a
     DEALER speaks to REPs and so sends an empty frame first. `copies` is the number of sockets behind the port
-    (a client's `sockets`).
+    (a client's `sockets`). With `sequence` a PUB numbers its updates by topic, and a SUB looks at the numbers.
     """
 
     name: str
@@ -63,6 +63,7 @@ class PortSpec(Spec, frozen=True, kw_only=True):
     partners: tuple[str, ...] = ()
     delimited: bool = False
     copies: int = 1
+    sequence: bool = False
 
 
 class ProcessSpec(Spec, frozen=True, kw_only=True):
@@ -70,7 +71,8 @@ class ProcessSpec(Spec, frozen=True, kw_only=True):
 
     `replica` counts from 1 to `replicas`. `commands` get their addresses as `TOPOLOGY_<ENDPOINT>`; `external`
     processes are never launched. `receives` and `sends` say which way a command's or an external's traffic
-    flows, as far as its partners' sockets tell; for a role the same follows from its ports.
+    flows, as far as its partners' sockets tell; for a role the same follows from its ports. With `start_delay_s` it
+    is launched so long after Go, and nobody waits for it.
     """
 
     name: str
@@ -89,6 +91,7 @@ class ProcessSpec(Spec, frozen=True, kw_only=True):
     receives: bool = False
     sends: bool = False
     source: bool = False
+    start_delay_s: float | None = None
     ready_within_s: float = 10.0
     stop_grace_s: float = 5.0
 
