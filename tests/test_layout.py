@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 
-CONTRACTS = {"roles.kit.messages", "roles.kit.slot", "roles.kit.spec"}
+CONTRACTS = {"roles.kit.histogram", "roles.kit.messages", "roles.kit.slot", "roles.kit.spec"}
 """What the orchestrator may know of the roles' kit."""
 
 PURE = {
@@ -23,6 +23,7 @@ PURE = {
     *(
         f"orchestrator.run.{name}"
         for name in (
+            "addresses",
             "books",
             "commands",
             "coordinator",
@@ -30,13 +31,18 @@ PURE = {
             "crew",
             "endings",
             "events",
+            "experiment",
+            "faults",
             "graph",
+            "joining",
             "launcher",
+            "member",
             "order",
             "outline",
             "plan",
             "planner",
             "stopper",
+            "tolerance",
         )
     ),
 }

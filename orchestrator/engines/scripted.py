@@ -39,6 +39,24 @@ class Scripted:
     state: State = State.STARTING
     port: str = ""
     finishing: bool = False
+    incarnation: int = 0
+    stopped: bool = False
+    past: dict[str, int] = field(default_factory=dict)
+
+    def begin_again(self, incarnation: int) -> None:
+        """Be the next incarnation; what was on its way to the last one is gone with it."""
+        for way, counts in (("sent", self.sent), ("received", self.received)):
+            for port, count in counts.items():
+                self.past[f"{way} {port}"] = self.past.get(f"{way} {port}", 0) + count
+        self.incarnation, self.step, self.in_hand = incarnation, "planned", ""
+        self.inbox, self.sent, self.received, self.waiting, self.ended = [], {}, {}, {}, set()
+        self.askers, self.awaits_reply, self.finishing, self.stopped = [], False, False, False
+        self.state, self.port = State.STARTING, ""
+
+    def total(self, way: str, port: str) -> int:
+        """What all incarnations have `sent` or `received` at a port."""
+        now = self.sent if way == "sent" else self.received
+        return self.past.get(f"{way} {port}", 0) + now.get(port, 0)
 
     @property
     def alive(self) -> bool:
@@ -62,14 +80,20 @@ class ScriptedWorld:
     def obey(self, command: Command) -> None:
         """Carry out a command of the coordinator."""
         match command:
-            case Launch(process=name):
+            case Launch(process=name, incarnation=incarnation):
+                if command.spec is not None and name not in self.processes:
+                    self.processes[name] = Scripted(command.spec, 0)
+                if incarnation:
+                    self.processes[name].begin_again(incarnation)
                 self.processes[name].step = "starting"
             case Tell(process=name, message=message):
                 self.told.append((name, message))
                 if self.processes[name].step not in ("planned", "gone", "starting"):
                     self.processes[name].inbox.append(message)
             case Signal(process=name, signal=signal):
-                if self.processes[name].alive:
+                if signal in ("SIGSTOP", "SIGCONT"):
+                    self.processes[name].stopped = signal == "SIGSTOP"
+                elif self.processes[name].alive:
                     self.processes[name].step = f"dying {signal}"
             case Publish(event=event):
                 self.published.append(event)
@@ -98,6 +122,8 @@ class ScriptedWorld:
     def _next_step(self, process: Scripted) -> Callable[[float], list[events.Event]] | None:
         if process.step.startswith("dying "):
             return lambda at_s: self._exit(process, at_s, None, process.step.removeprefix("dying "))
+        if process.stopped:
+            return None
         if process.inbox:
             return lambda at_s: self._hear(process, at_s)
         lifts: dict[str, tuple[str, messages.Up | None]] = {
@@ -118,8 +144,12 @@ class ScriptedWorld:
         process.step = step
         name = process.spec.name
         if message is None:
-            return [events.Launched(at_s=at_s, process=name, pid=1)]
-        return [events.Heard(at_s=at_s, process=name, message=message)]
+            return [events.Launched(at_s=at_s, process=name, pid=1, incarnation=process.incarnation)]
+        return [self._heard(process, at_s, message)]
+
+    def _heard(self, process: Scripted, at_s: float, message: messages.Up) -> events.Heard:
+        name, incarnation = process.spec.name, process.incarnation
+        return events.Heard(at_s=at_s, process=name, message=message, incarnation=incarnation)
 
     def _hear(self, process: Scripted, at_s: float) -> list[events.Event]:
         match process.inbox.pop(0):
@@ -229,7 +259,7 @@ class ScriptedWorld:
 
     def _finish(self, process: Scripted, at_s: float) -> list[events.Event]:
         process.step, process.state, process.port = "finished", State.FINISHED, ""
-        return [events.Heard(at_s=at_s, process=process.spec.name, message=messages.Finished())]
+        return [self._heard(process, at_s, messages.Finished())]
 
     def _exit(
         self, process: Scripted, at_s: float, exit_code: int | None, signal: str | None
@@ -243,6 +273,7 @@ class ScriptedWorld:
                 exit_code=exit_code,
                 signal=signal,
                 reading=reading(process),
+                incarnation=process.incarnation,
             )
         ]
 

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from orchestrator.run.crew import Crew, Member, Step
+from orchestrator.run.crew import Crew
 from orchestrator.run.events import BookClosed
+from orchestrator.run.member import Member, Step
 from orchestrator.run.plan import BookPlan
 from roles.kit.messages import End
 from roles.kit.slot import State
@@ -23,21 +24,24 @@ SLOWEST_BYTES_PER_S = 50e6
 class Book:
     """One book of a run, looked at after each reading of the slots."""
 
-    def __init__(self, plan: BookPlan, crew: Crew) -> None:
+    def __init__(self, plan: BookPlan, crew: Crew, *, loss_is_expected: bool = False) -> None:
         self.plan = plan
         self.closed = False
         self.closed_s: float | None = None
         self._crew = crew
-        self._senders = [(crew.members[name], port) for name, port in plan.senders]
+        self.senders = [(crew.members[name], port) for name, port in plan.senders]
         self._receivers = [(crew.members[name], port) for name, port in plan.receivers]
         self._conduits = crew.named(plan.conduits)
+        self._strangers_send = crew.named(plan.strangers_send)
+        self._strangers_receive = crew.named(plan.strangers_receive)
+        self._loss_is_expected = loss_is_expected or plan.retried
         self._balanced_before = False
         self._given_up = False
 
     @property
     def sent(self) -> int:
         """Messages that senders of ours have sent."""
-        return sum(member.count(port).sent for member, port in self._senders)
+        return sum(member.count(port).sent for member, port in self.senders)
 
     @property
     def received(self) -> int:
@@ -55,9 +59,9 @@ class Book:
 
         Of externals one never knows; once the run drains, all strangers are taken to be done when nothing comes.
         """
-        strangers = self._crew.named(self.plan.strangers_send)
         settled = self._crew.draining
-        return all(member.quiet for member, _ in self._senders) and all(m.over or settled for m in strangers)
+        strangers_are_done = all(member.over or settled for member in self._strangers_send)
+        return all(member.quiet for member, _ in self.senders) and strangers_are_done
 
     @property
     def receivers_left(self) -> list[tuple[Member, str]]:
@@ -67,16 +71,25 @@ class Book:
     @property
     def nobody_takes(self) -> bool:
         """Every receiver has finished or is gone, commands included."""
-        strangers = self._crew.named(self.plan.strangers_receive)
-        return not self.receivers_left and all(member.over for member in strangers)
+        return not self.receivers_left and all(member.over for member in self._strangers_receive)
+
+    def enrol(self, member: Member) -> None:
+        """Count a process in that joins the run: it has the ends that the others of its node have."""
+        for ends in (self.senders, self._receivers):
+            alike = [port for other, port in ends if other.spec.node == member.spec.node]
+            ends += [(member, port) for port in dict.fromkeys(alike)]
+        for strangers in (self._strangers_send, self._strangers_receive):
+            if any(other.spec.node == member.spec.node for other in strangers):
+                strangers.append(member)
 
     def members(self) -> Iterable[Member]:
         """Everyone of ours on the link, proxies included."""
-        return [member for member, _ in (*self._senders, *self._receivers)] + self._conduits
+        return [member for member, _ in (*self.senders, *self._receivers)] + self._conduits
 
     def look(self) -> None:
         """Tell the receivers when no more will come, and close the book once nobody will add to it."""
         if self.closed:
+            self.end()  # to who has joined since
             return
         if self.plan.idle_after_s is not None and self._quiet_for(self.plan.idle_after_s):
             self.end()
@@ -111,17 +124,17 @@ class Book:
     @property
     def _settle_s(self) -> float:
         """How long to wait for what may be on its way: large messages take their time."""
-        gap_bytes = sum(member.count(port).bytes_sent for member, port in self._senders) - sum(
+        gap_bytes = sum(member.count(port).bytes_sent for member, port in self.senders) - sum(
             member.count(port).bytes_received for member, port in self._receivers
         )
         return self._crew.plan.settle_s + max(0, gap_bytes) / SLOWEST_BYTES_PER_S
 
     @property
     def _broken(self) -> bool:
-        """Something may be gone: somebody died, a receiver left before the others, a sender closed its socket."""
+        """Something may be gone: somebody died or was restarted, a receiver left early, a sender closed its socket."""
         early = any(member.step is Step.DONE for member, _ in self._receivers)
-        closed = any(member.over for member, _ in self._senders)
-        return early or closed or any(member.lost_its_way for member in self.members())
+        closed = any(member.over for member, _ in self.senders)
+        return early or closed or any(m.lost_its_way or m.was_restarted for m in self.members())
 
     def _quiet_for(self, seconds: float) -> bool:
         """Every receiver has been waiting at its port, and no sender has changed, for so long."""
@@ -142,11 +155,7 @@ class Book:
             return
         self.closed = True
         self.closed_s = self._crew.now_s
-        lost = unread = None
-        if self.plan.kind == "counted":
-            gap = max(0, self.sent - self.received)
-            gone = self._given_up or any(member.lost_its_way for member in self.members())
-            lost, unread = (gap, 0) if gone else (0, gap)
+        lost, unread, duplicates = self._losses()
         self._crew.publish(
             BookClosed(
                 at_s=self._crew.now_s,
@@ -157,10 +166,22 @@ class Book:
                 lost=lost,
                 unread=unread,
                 foreign=self._foreign(),
+                duplicates=duplicates,
             )
         )
-        if lost:
+        if lost and self.plan.kind == "counted":
             self._tell_loss(lost)
+
+    def _losses(self) -> tuple[int | None, int | None, int | None]:
+        """What was lost, what nobody wanted, and what came twice; None where that cannot be known."""
+        if self.plan.sequenced:
+            counts = [member.count(port) for member, port in self._receivers]
+            return sum(count.missed for count in counts), None, sum(count.duplicates for count in counts)
+        if self.plan.kind != "counted":
+            return None, None, None
+        gap = max(0, self.sent - self.received)
+        gone = self._given_up or any(m.lost_its_way or m.was_restarted for m in self.members())
+        return (gap, 0, None) if gone else (0, gap, None)
 
     def _foreign(self) -> int:
         malformed = sum(member.count(port).foreign for member, port in self._receivers)
@@ -169,9 +190,15 @@ class Book:
 
     def _tell_loss(self, lost: int) -> None:
         what = f"{self.plan.name} {'replies ' if self.plan.replies else ''}lost {lost} of {self.sent}"
-        text = f"{what}: {who_held(lost, self._receivers, self._senders, self._conduits)}"
+        text = f"{what}: {who_held(lost, self._receivers, self.senders, self._conduits)}"
         endpoint = self.plan.endpoints[0]
-        self._crew.problem("lost", text, endpoint=endpoint, where=f"endpoints.{endpoint}")
+        self._crew.problem(
+            "lost",
+            text,
+            endpoint=endpoint,
+            where=f"endpoints.{endpoint}",
+            expected=self._loss_is_expected,
+        )
 
 
 def who_held(
@@ -181,9 +208,9 @@ def who_held(
     conduits: Sequence[Member],
 ) -> str:
     """Where lost messages were, as far as the slots tell."""
-    gone = [member for member, _ in receivers if member.lost_its_way]
+    gone = [member for member, _ in receivers if member.lost_its_way or member.was_restarted]
     left = [member for member, _ in receivers if member.step is Step.DONE and not member.lost_its_way]
-    holders = [member.name for member in gone if _held_one(member)][:lost]
+    holders = [member.name for member in gone if member.lost_its_way and _held_one(member)][:lost]
     parts = [f"{name} held 1 unfinished" for name in holders]
     rest = lost - len(holders)
     if rest:

@@ -10,6 +10,8 @@ from orchestrator.run.events import Known
 from roles.kit.messages import Down
 from roles.kit.spec import ProcessSpec
 
+SignalName = Literal["SIGTERM", "SIGKILL", "SIGSTOP", "SIGCONT"]
+
 
 class Command(msgspec.Struct, frozen=True, tag=True):
     """Base of all commands."""
@@ -38,7 +40,7 @@ class Signal(Command, frozen=True):
     """Send a signal to a process."""
 
     process: str
-    signal: Literal["SIGTERM", "SIGKILL", "SIGSTOP", "SIGCONT"]
+    signal: SignalName
 
 
 class Publish(Command, frozen=True):

@@ -11,14 +11,19 @@ import enum
 from typing import Literal
 
 from orchestrator.run import events
+from orchestrator.run.addresses import AddressBook
 from orchestrator.run.books import Book
 from orchestrator.run.commands import Command
-from orchestrator.run.crew import Crew, Member, Step
+from orchestrator.run.crew import Crew
 from orchestrator.run.departures import death, never_ran, process_ended
 from orchestrator.run.endings import Endings, awaited_commands
+from orchestrator.run.faults import Faults
+from orchestrator.run.joining import Joining
 from orchestrator.run.launcher import Launcher
-from orchestrator.run.plan import Plan
+from orchestrator.run.member import Member, Step
+from orchestrator.run.plan import BookPlan, Plan
 from orchestrator.run.stopper import Stopper
+from orchestrator.run.tolerance import Tolerance
 from roles.kit.messages import Bound, Failed, Finished, Ready
 from roles.kit.slot import Reading
 
@@ -50,9 +55,13 @@ class Coordinator:
         self._plan = plan
         self._outline = outline
         self._crew = Crew(plan)
-        self._launcher = Launcher(self._crew, sockets=sockets)
-        self._books = [Book(book, self._crew) for book in plan.books]
+        self._tolerance = Tolerance(plan)
+        self._addresses = AddressBook(self._crew, sockets=sockets)
+        self._launcher = Launcher(self._crew, self._addresses)
+        self._books = [self._book(book) for book in plan.books]
         self._endings = Endings(self._crew, self._books)
+        self._joining = Joining(self._crew, self._addresses, self._enrol)
+        self._faults = Faults(self._crew, self._books, self._joining, seed=outline.seed)
         self._stopper = Stopper(self._crew)
         self._went_s: float | None = None
         self._cut_s: float | None = None
@@ -72,6 +81,7 @@ class Coordinator:
         match event:
             case events.Began():
                 self._crew.publish(self._outline)
+                self._addresses.begin()
             case events.Launched():
                 self._launched(event)
             case events.LaunchFailed():
@@ -100,6 +110,8 @@ class Coordinator:
         alive = sum(not member.over for member in self._crew.members.values())
         if self.phase is Phase.STARTING:
             return max(0.05, 0.001 * alive)
+        if self._faults.watches_counters:
+            return max(0.002, 0.00005 * alive)
         ending = self.phase > Phase.WORKING or any(member.quiet for member in self._crew.members.values())
         return max(0.005, 0.00005 * alive) if ending else max(0.05, 0.001 * alive)
 
@@ -111,7 +123,20 @@ class Coordinator:
                 at_s=event.at_s, process=event.process, pid=event.pid, incarnation=event.incarnation
             )
         )
-        self._launcher.launched(member)
+        self._guide(member).launched(member)
+
+    def _guide(self, member: Member) -> Launcher | Joining:
+        """Who brings a process into place: the launcher before Go, and with the others."""
+        return self._joining if member.joins else self._launcher
+
+    def _book(self, plan: BookPlan) -> Book:
+        names = [f"{name}.replies" if plan.replies else name for name in plan.endpoints]
+        return Book(plan, self._crew, loss_is_expected=self._tolerance.speaks_of_loss(names))
+
+    def _enrol(self, member: Member) -> None:
+        for book in self._books:
+            book.enrol(member)
+        self._endings.enrol(member)
 
     def _heard(self, event: events.Heard) -> None:
         member, message = self._crew.members[event.process], event.message
@@ -127,15 +152,22 @@ class Coordinator:
         if member.stop_told_s is not None:
             crew.repeat_stop(member)  # it was not there yet when it was told
         if isinstance(message, Bound):
-            self._launcher.bound(member, message)
+            self._guide(member).bound(member, message)
         elif isinstance(message, Ready):
             crew.publish(events.ProcessReady(at_s=crew.now_s, process=member.name, pid=pid))
-            self._launcher.ready(member)
+            self._guide(member).ready(member)
         elif isinstance(message, Finished):
             member.finished = True
             member.changed_s = crew.now_s
             crew.publish(
-                events.ProcessFinished(at_s=crew.now_s, process=member.name, pid=pid, result=message.result)
+                events.ProcessFinished(
+                    at_s=crew.now_s,
+                    process=member.name,
+                    pid=pid,
+                    result=message.result,
+                    latencies=message.latencies,
+                    incarnation=member.incarnation,
+                )
             )
 
     def _role_failed(self, member: Member, told: Failed) -> None:
@@ -162,7 +194,8 @@ class Coordinator:
         else:
             kind = "exit" if told.kind == "exit" else "failed"
             while_ = f" while handling {told.item}" if told.item else ""
-            self._fail(kind, f"{member.name} failed: {told.text}{while_}", member)
+            expected = self._tolerance.allows_exit(member, told.exit_code, None)
+            self._fail(kind, f"{member.name} failed: {told.text}{while_}", member, expected=expected)
 
     def _exited(self, event: events.Exited) -> None:
         member = self._crew.members[event.process]
@@ -172,8 +205,12 @@ class Coordinator:
         member.exited = event
         member.changed_s = event.at_s
         member.step = Step.ENDED
+        if member.awaited_back and self.phase < Phase.STOPPING:
+            self._crew.publish(process_ended(member, event, went=self._went_s is not None))
+            self._joining.come_back(member, member.away_s)
+            return
         if member.failed is None and not (member.ended_by_us or member.left_well or member.stopped_well):
-            self._fail(*death(event), member)
+            self._fail(*death(event), member, expected=self._tolerance.allows_end(member, event))
         elif (
             member.ended_by_us
             and member.spec.is_role
@@ -193,7 +230,10 @@ class Coordinator:
             for book in self._books:
                 book.look()
             self._endings.look()
+            self._joining.look()
             self._look_for_rest()
+        if self.phase is Phase.WORKING:
+            self._faults.look(self._crew.now_s - (self._went_s or 0.0))
         if self._crew.now_s - self._progress_s >= PROGRESS_EVERY_S and self._went_s is not None:
             self._progress_s = self._crew.now_s
             self._crew.publish(events.Progress(at_s=self._crew.now_s, readings=readings))
@@ -209,7 +249,8 @@ class Coordinator:
         resting_s = self._endings.resting_for_s()
         if resting_s is None:
             return
-        if self._cut_s is not None or any(member.lost_its_way for member in self._crew.members.values()):
+        members = self._crew.members.values()
+        if self._cut_s is not None or any(m.lost_its_way or m.was_restarted for m in members):
             if resting_s >= self._plan.settle_s:
                 self._endings.give_up()
         elif resting_s >= self._plan.stall_s:
@@ -227,16 +268,32 @@ class Coordinator:
             self._drain(signal)
 
     def _fail(
-        self, kind: str, text: str, member: Member | None, *, endpoint: str | None = None, where: str = ""
+        self,
+        kind: str,
+        text: str,
+        member: Member | None,
+        *,
+        endpoint: str | None = None,
+        where: str = "",
+        expected: bool = False,
     ) -> None:
-        """Note a failure and end the run on account of it: at once before Go, afterwards with a short drain."""
+        """Note a failure and end the run on account of it: at once before Go, afterwards with a short drain.
+
+        One that is expected is noted, and the run goes on.
+        """
         place = where or (f"nodes.{member.spec.node}" if member else "")
         name = member.name if member else None
         shown = f"{name} {text}" if member and kind in ("killed", "died") else text
         self._crew.problem(
-            "failed" if kind == "died" else kind, shown, process=name, endpoint=endpoint, where=place
+            "failed" if kind == "died" else kind,
+            shown,
+            process=name,
+            endpoint=endpoint,
+            where=place,
+            expected=expected,
         )
-        self._begin_failing()
+        if not expected:
+            self._begin_failing()
 
     def _begin_failing(self) -> None:
         if self.phase is Phase.STARTING:
@@ -249,11 +306,14 @@ class Coordinator:
         self.phase = max(self.phase, Phase.DRAINING)
         self._draining_s = self._crew.now_s
         self._crew.publish(events.RunDraining(at_s=self._crew.now_s, why=why))
+        self._joining.call_off()
+        self._faults.resume_all()
         self._endings.finish_sources()
 
     def _crew_away(self, *, kill: bool = False) -> None:
         """Stop everyone at once."""
         self.phase = Phase.STOPPING
+        self._faults.resume_all()
         self._stopper.hurry()
         if kill:
             self._stopper.kill()
@@ -271,21 +331,28 @@ class Coordinator:
         self._launcher.advance()
         if self._launcher.went:
             self._went_s = self._crew.now_s
+            self._joining.begin()
             self.phase = Phase.WORKING
             return
         overdue = self._launcher.overdue
         if overdue:
-            patience_s = self._launcher.waited_s
-            for member in overdue:
-                text = f"not ready after {patience_s:.0f} s: {self._launcher.what_is_missing(member)}"
-                self._crew.problem("not_ready", text, process=member.name, where=f"nodes.{member.spec.node}")
+            self._tell_overdue(overdue, self._launcher.waited_s)
             self._crew_away()
+
+    def _tell_overdue(self, members: list[Member], waited_s: float) -> None:
+        for member in members:
+            text = f"not ready after {waited_s:.0f} s: {self._launcher.what_is_missing(member)}"
+            self._crew.problem("not_ready", text, process=member.name, where=f"nodes.{member.spec.node}")
 
     def _work(self) -> None:
         crew, plan = self._crew, self._plan
         due_s = (self._went_s or 0.0) + plan.duration_s if plan.duration_s is not None else None
         if due_s is not None and crew.now_s >= due_s and self.phase is Phase.WORKING:
             self._drain("duration")
+        overdue = self._joining.overdue
+        if overdue and self._cut_s is None:
+            self._tell_overdue(overdue, overdue[0].spec.ready_within_s)
+            self._begin_failing()
         if self.phase is Phase.DRAINING and self._cut_s is None:
             for member in self._endings.reluctant(self._draining_s):
                 text = f"{member.name} did not finish within {member.spec.stop_grace_s:g} s of being asked to"
@@ -293,6 +360,8 @@ class Coordinator:
         if self._cut_s is not None and crew.now_s >= self._cut_s:
             self._crew_away()
         elif all(member.quiet for member in crew.roles()) and self._commands_are_done():
+            self._joining.call_off()
+            self._faults.resume_all()
             self.phase = Phase.STOPPING
             if self._cut_s is not None:
                 self._stopper.hurry()
@@ -312,6 +381,8 @@ class Coordinator:
         crew = self._crew
         for book in self._books:
             book.close()
+        if self._went_s is not None and self._interrupted is None:
+            self._faults.tell_unfired()
         for member in crew.members.values():
             if not member.over:
                 crew.publish(

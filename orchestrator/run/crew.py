@@ -1,142 +1,15 @@
-"""The crew: what the coordinator knows of every process of the run, and the commands that it has decided on so far."""
+"""The crew: every process of the run, the time, and the commands that the coordinator has decided on so far."""
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 
-from orchestrator.run.commands import Command, Launch, Publish, Signal, Tell
-from orchestrator.run.events import Exited, Known, ProblemFound
+from orchestrator.run.commands import Command, Launch, Publish, Signal, SignalName, Tell
+from orchestrator.run.events import Known, ProblemFound
+from orchestrator.run.member import NEXT, Member, Step
 from orchestrator.run.plan import Plan
-from roles.kit.messages import (
-    Bound,
-    Connect,
-    Down,
-    End,
-    Failed,
-    Finish,
-    Finished,
-    Go,
-    Hello,
-    Message,
-    Ready,
-    Stop,
-    Up,
-)
-from roles.kit.slot import Count, Reading, State
+from roles.kit.messages import Down, End, Finish, Stop
 from roles.kit.spec import ProcessSpec
-
-_WAITING = (State.RECEIVING, State.SENDING)
-
-
-class Step(enum.IntEnum):
-    """How far a process has come. Steps only go up; a process that ends does so from any of them."""
-
-    PLANNED = 0
-    LAUNCHING = 1
-    LAUNCHED = 2
-    GREETED = 3
-    BOUND = 4
-    CONNECTING = 5
-    READY = 6
-    WORKING = 7
-    DONE = 8
-    ENDED = 9
-
-
-NEXT: dict[type[Message], tuple[Step, Step]] = {
-    Hello: (Step.LAUNCHED, Step.GREETED),
-    Bound: (Step.GREETED, Step.BOUND),
-    Connect: (Step.BOUND, Step.CONNECTING),
-    Ready: (Step.CONNECTING, Step.READY),
-    Go: (Step.CONNECTING, Step.WORKING),
-    Finished: (Step.WORKING, Step.DONE),
-}
-"""For each message the step from which on it counts, and the step to which it leads. What comes early is ignored."""
-
-
-@dataclass(slots=True, eq=False)
-class Member:
-    """One process as the coordinator knows it. Times are seconds since the run's start."""
-
-    spec: ProcessSpec
-    step: Step = Step.PLANNED
-    pid: int | None = None
-    incarnation: int = 0
-    reading: Reading = field(default_factory=Reading)
-    changed_s: float = 0.0
-    finished: bool = False
-    failed: Failed | None = None
-    exited: Exited | None = None
-    finish_told: bool = False
-    stop_told_s: float | None = None
-    signals_sent: list[str] = field(default_factory=list)
-    ends_told: set[str] = field(default_factory=set)
-
-    def heard(self, message: Up) -> bool:
-        """Take the step that a message stands for; False where it comes out of order and counts for nothing."""
-        needed, then = NEXT[type(message)]
-        if self.step is not needed:
-            return False
-        self.step = then
-        return True
-
-    @property
-    def name(self) -> str:
-        """The process's name."""
-        return self.spec.name
-
-    @property
-    def over(self) -> bool:
-        """It runs no more."""
-        return self.step is Step.ENDED
-
-    @property
-    def quiet(self) -> bool:
-        """It will neither send nor receive again."""
-        return self.step >= Step.DONE or self.failed is not None
-
-    @property
-    def lost_its_way(self) -> bool:
-        """It failed, or ended before its part was done: what it held is gone."""
-        if self.failed is not None:
-            return True
-        ended_by_signal = self.exited is not None and self.exited.signal is not None
-        cut_down = ended_by_signal and self.spec.is_role and not self.finished
-        return self.over and (cut_down or (self.stop_told_s is None and not self.left_well))
-
-    @property
-    def left_well(self) -> bool:
-        """It ended by itself, its part done."""
-        clean = self.exited is not None and self.exited.exit_code == 0 and self.exited.signal is None
-        return clean and (self.finished or not self.spec.is_role)
-
-    @property
-    def ended_by_us(self) -> bool:
-        """A signal that we sent has ended it."""
-        return self.exited is not None and self.exited.signal in self.signals_sent
-
-    @property
-    def stopped_well(self) -> bool:
-        """It left because it was told to. A command may answer SIGTERM with an exit code of its own."""
-        exited = self.exited
-        if exited is None or exited.signal is not None or self.stop_told_s is None:
-            return False
-        return exited.exit_code == 0 or bool(self.spec.command)
-
-    @property
-    def waits(self) -> bool:
-        """It waits for a message to come, or for one to go."""
-        return self.reading.state in _WAITING
-
-    def receives_at(self, port: str) -> bool:
-        """It waits for a message at this very port."""
-        return self.reading.state is State.RECEIVING and self.reading.port == port
-
-    def count(self, port: str) -> Count:
-        """The counters of one of its ports."""
-        return self.reading.ports.get(port) or Count()
 
 
 class Crew:
@@ -145,7 +18,9 @@ class Crew:
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.now_s = 0.0
-        self.members = {spec.name: Member(spec) for spec in plan.processes}
+        self.members = {
+            spec.name: Member(spec, joins=spec.start_delay_s is not None) for spec in plan.processes
+        }
         self.draining = False
         self.problems: list[ProblemFound] = []
         self._commands: list[Command] = []
@@ -167,10 +42,17 @@ class Crew:
         """The members of these names."""
         return [self.members[name] for name in names]
 
-    def launch(self, member: Member, addresses: dict[str, tuple[str, ...]]) -> None:
-        """Have a process started."""
+    def launch(
+        self, member: Member, addresses: dict[str, tuple[str, ...]], *, spec: ProcessSpec | None = None
+    ) -> None:
+        """Have a process started, as `spec` says where that is not the plan's."""
         member.step = Step.LAUNCHING
-        self._commands.append(Launch(member.name, member.incarnation, addresses))
+        self._commands.append(Launch(member.name, member.incarnation, addresses, spec))
+
+    def add(self, spec: ProcessSpec) -> Member:
+        """Take in a process that was not there from the beginning."""
+        member = self.members[spec.name] = Member(spec, joins=True)
+        return member
 
     def tell(self, member: Member, message: Down) -> None:
         """Say something to a member that can still hear it; what it was told before is not said again."""
@@ -200,6 +82,11 @@ class Crew:
             member.signals_sent.append(name)
             self._commands.append(Signal(member.name, "SIGKILL" if name == "SIGKILL" else "SIGTERM"))
 
+    def strike(self, member: Member, name: SignalName) -> None:
+        """Send a signal that is meant to break something: if it ends the process, that is no end of ours."""
+        if not member.over and member.pid is not None:
+            self._commands.append(Signal(member.name, name))
+
     def publish(self, event: Known) -> None:
         """Make an event known."""
         self._commands.append(Publish(event))
@@ -212,8 +99,13 @@ class Crew:
         process: str | None = None,
         endpoint: str | None = None,
         where: str = "",
+        line: int | None = None,
+        expected: bool = False,
     ) -> None:
-        """Note a reason for the run to fail; `where` is a key below the pattern, whose line is told."""
+        """Note a reason for the run to fail; `where` is a key below the pattern, whose line is told.
+
+        What is `expected` is made known and is no reason.
+        """
         found = ProblemFound(
             at_s=self.now_s,
             kind=kind,
@@ -221,9 +113,11 @@ class Crew:
             process=process,
             endpoint=endpoint,
             code=kind.replace("_", "-"),
-            line=self._line(where),
+            line=line or self._line(where),
+            expected=expected,
         )
-        self.problems.append(found)
+        if not expected:
+            self.problems.append(found)
         self.publish(found)
 
     def _line(self, where: str) -> int | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from orchestrator.run import events
-from orchestrator.run.crew import Member
+from orchestrator.run.member import Member
 
 Outcome = Literal["finished", "stopped", "failed", "killed", "not_started"]
 

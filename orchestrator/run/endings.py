@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from orchestrator.run.books import Book
-from orchestrator.run.crew import Crew, Member, Step
+from orchestrator.run.crew import Crew
+from orchestrator.run.member import Member, Step
 from orchestrator.run.plan import Plan
 from roles.kit.messages import Finish
 from roles.kit.slot import State
@@ -30,8 +31,17 @@ class Endings:
         self._conduits = [member for member in crew.roles() if member.spec.family == "proxy"]
         self._sources = [crew.members[name] for name in sources(crew.plan)]
 
+    def enrol(self, member: Member) -> None:
+        """Look after a process that joins the run; its books know it already."""
+        for book in self._books:
+            if any(other is member for other, _ in book.senders):
+                self._by_sender.setdefault(member.name, []).append(book)
+
     def look(self) -> None:
         """Tell whoever sends to nobody any more to finish, and end the cycles that have come to rest."""
+        if self._crew.draining:
+            for member in self._sources:
+                self._crew.tell(member, Finish())  # to those that have come again since
         untaken = {book for book in self._books if book.nobody_takes}
         for name, books in self._by_sender.items():
             member = self._crew.members[name]
@@ -85,6 +95,10 @@ class Endings:
                 continue
             port = next((port for port in member.spec.ports if port.name == member.reading.port), None)
             endpoints = ", ".join(one.endpoint for one in port.attachments) if port else ""
+            if member.paused:
+                text = f"stalled: {member.name} is paused, and no fault lets it go on"
+                self._crew.problem("stalled", text, process=member.name, where=f"nodes.{member.spec.node}")
+                continue
             does = "receive from" if member.reading.state is State.RECEIVING else "send to"
             text = f"stalled: {member.name} waits to {does} {endpoints} ({member.reading.port})"
             self._crew.problem("stalled", text, process=member.name, where=f"nodes.{member.spec.node}")

@@ -90,7 +90,7 @@ class ProcessOutline(msgspec.Struct, frozen=True, kw_only=True):
     """A process as the observers know it; `role` is `command` or `external` where it runs none of ours.
 
     `ports` maps each of its ports to its socket kind, which tells a counter that stayed at 0 from one that
-    there is none of.
+    there is none of. So do `sequenced`, the ports that look at numbers, and `retries` of a client.
     """
 
     name: str
@@ -102,6 +102,8 @@ class ProcessOutline(msgspec.Struct, frozen=True, kw_only=True):
     receives: bool = False
     sends: bool = False
     ports: dict[str, str] = {}
+    sequenced: tuple[str, ...] = ()
+    retries: bool = False
 
 
 class StageOutline(msgspec.Struct, frozen=True, kw_only=True):
@@ -122,11 +124,12 @@ class LinkOutline(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ExpectationOutline(msgspec.Struct, frozen=True, kw_only=True):
-    """What must be true of the run; `line` is null for what always must, and was not written."""
+    """What must be true of the run; a `default` always must, and was not written."""
 
     path: str
     condition: str
     line: int | None = None
+    default: bool = False
 
 
 class FaultOutline(msgspec.Struct, frozen=True, kw_only=True):
@@ -160,8 +163,12 @@ class ProcessAdded(Event, frozen=True, kw_only=True):
 
 
 class FaultFired(Event, frozen=True, kw_only=True):
-    """Something was broken on purpose; `text` says what was done, to whom and why then."""
+    """Something was broken on purpose; `text` says what was done, to whom and why then.
 
+    `fault` is its place in the run's `faults`, counted from 0.
+    """
+
+    fault: int
     text: str
     processes: tuple[str, ...]
     line: int | None = None

@@ -8,40 +8,33 @@ from __future__ import annotations
 
 from collections import deque
 
-from orchestrator.run.crew import Crew, Member, Step
-from orchestrator.run.events import AddressesKnown, RunReady
-from roles.kit.messages import Bound, Connect, Go
-from roles.kit.spec import SOCKETS_TOKEN, Attachment, PortSpec
+from orchestrator.run.addresses import AddressBook, attachments, connects
+from orchestrator.run.crew import Crew
+from orchestrator.run.events import RunReady
+from orchestrator.run.member import Member, Step
+from roles.kit.messages import Bound, Go
+from roles.kit.spec import PortSpec
 
 AT_A_TIME = 16
 """So many processes are being started at most; in between there is time for what else happens in a large launch."""
 
 
 class Launcher:
-    """Brings a crew from nothing to Go. `sockets` is the run's private directory, for addresses in it."""
+    """Brings a crew from nothing to Go; who joins later is none of its business."""
 
-    def __init__(self, crew: Crew, *, sockets: str) -> None:
+    def __init__(self, crew: Crew, addresses: AddressBook) -> None:
         self._crew = crew
-        self._sockets = sockets
+        self._addresses = addresses
         self.went = False
         self._launched_stages = 0
         self._to_launch: deque[Member] = deque()
         self._being_launched = 0
         self._awaited_since_s = 0.0
         self._not_in_place: set[str] = set()
-        self._not_ready = {member.name for member in crew.roles()}
+        self._not_ready = {member.name for member in crew.roles() if not member.joins}
         self._unconnected: dict[str, Member] = {}
         self._externals = [member for member in crew.members.values() if member.spec.external]
         self._least_patience_s = min((self._patience_s(member) for member in crew.roles()), default=0.0)
-        self._known: dict[str, tuple[str, ...]] = {}
-        self._bound: dict[str, dict[str, str]] = {}
-        self._unbound: dict[str, set[str]] = {}
-        binders = [(member, one) for member in crew.members.values() for one in _binds(member)]
-        for member, one in binders:
-            self._unbound.setdefault(one.endpoint, set()).add(member.name)
-        for member, one in binders:
-            if member.spec.external:
-                self._place(member, one.endpoint, one.address)
 
     @property
     def launching(self) -> bool:
@@ -69,7 +62,7 @@ class Launcher:
         """How many commands of a port's other sides have left, and so long ago that no socket still counts them."""
         endpoints = {(one.endpoint, "connect" if one.mode == "bind" else "bind") for one in port.attachments}
         return sum(
-            len(endpoints & {(one.endpoint, one.mode) for one in _attachments(command)})
+            len(endpoints & {(one.endpoint, one.mode) for one in attachments(command)})
             for command in self._crew.commands()
             if command.left_well and self._crew.now_s - command.changed_s >= self._crew.plan.settle_s
         )
@@ -79,17 +72,16 @@ class Launcher:
         self._awaited_since_s = self._crew.now_s
         self._being_launched -= 1
         if member.spec.command:
-            for one in _binds(member):
-                self._place(member, one.endpoint, one.address.replace(SOCKETS_TOKEN, self._sockets))
+            if self._addresses.place_planned(member):
+                self._connect_who_can()
             self._not_in_place.discard(member.name)
 
     def bound(self, member: Member, message: Bound) -> None:
         """A process has bound what it binds; whoever waited for that can connect."""
-        for endpoint, address in message.addresses.items():
-            self._place(member, endpoint, address)
+        news = [self._addresses.place(member, *bound) for bound in message.addresses.items()]
         self._not_in_place.discard(member.name)
         self._unconnected[member.name] = member
-        self._connect_who_can([member])
+        self._connect_who_can(*([] if any(news) else [member]))
 
     def ready(self, member: Member) -> None:
         """All connections of a process are in place."""
@@ -116,7 +108,7 @@ class Launcher:
         if member.step is Step.GREETED:
             return f"{member.name} is still being set up and has not bound its addresses"
         if member.step is Step.BOUND:
-            unknown = [one.endpoint for one in _connects(member) if one.endpoint not in self._known]
+            unknown = [one.endpoint for one in connects(member) if one.endpoint not in self._addresses.known]
             return f"{member.name} waits for {', '.join(unknown)} to be bound"
         return self._missing_peers(member)
 
@@ -125,9 +117,11 @@ class Launcher:
         for port in member.spec.ports:
             has, lacks = member.count(port.name).peers, self._lacks(member, port)
             bound = any(one.peers for one in port.attachments)
-            connects = any(one.mode == "connect" for one in port.attachments)
-            places = ", ".join(f"{one.endpoint} ({self._shown(one.endpoint)})" for one in port.attachments)
-            if lacks > 0 and connects and not bound:
+            connecting = any(one.mode == "connect" for one in port.attachments)
+            places = ", ".join(
+                f"{one.endpoint} ({self._addresses.shown(one.endpoint)})" for one in port.attachments
+            )
+            if lacks > 0 and connecting and not bound:
                 parts.append(f"has not finished its handshake with {places}")
             elif lacks > 0:
                 parts.append(
@@ -143,27 +137,24 @@ class Launcher:
         expected = [
             f"{other.name} ({'external' if other.spec.external else 'command'})"
             for other in self._crew.members.values()
-            if not other.spec.is_role and endpoints & {one.endpoint for one in _connects(other)}
+            if not other.spec.is_role and endpoints & {one.endpoint for one in connects(other)}
         ]
         return f"; expected there: {', '.join(expected)}" if expected else ""
 
     def _lacks(self, member: Member, port: PortSpec) -> int:
         """How many connections of a port are not in place."""
-        connects = [one.endpoint for one in port.attachments if one.mode == "connect"]
-        addresses = sum(len(self._known.get(endpoint, ())) for endpoint in connects)
+        theirs = [one.endpoint for one in port.attachments if one.mode == "connect"]
+        addresses = sum(map(self._addresses.count_for, theirs))
         wanted = sum(one.peers for one in port.attachments) + port.copies * addresses
         return wanted - member.count(port.name).peers
 
-    def _shown(self, endpoint: str) -> str:
-        return ", ".join(self._known.get(endpoint, ())) or "not bound"
-
     def _patience_s(self, member: Member) -> float:
         """A process that awaits an external at an endpoint of its own has the external's time."""
-        endpoints = {one.endpoint for one in _attachments(member)}
+        endpoints = {one.endpoint for one in attachments(member)}
         outside = [
             other.spec.ready_within_s
             for other in self._externals
-            if endpoints & {one.endpoint for one in _attachments(other)}
+            if endpoints & {one.endpoint for one in attachments(other)}
         ]
         return max(outside, default=member.spec.ready_within_s)
 
@@ -171,7 +162,8 @@ class Launcher:
         stage = self._crew.plan.stages[self._launched_stages]
         self._launched_stages += 1
         self._awaited_since_s = self._crew.now_s
-        launched = [member for member in self._crew.named(stage.processes) if not member.spec.external]
+        named = self._crew.named(stage.processes)
+        launched = [member for member in named if not member.spec.external and not member.joins]
         self._not_in_place = {member.name for member in launched}
         self._to_launch.extend(launched)
 
@@ -179,43 +171,16 @@ class Launcher:
         while self._to_launch and self._being_launched < AT_A_TIME:
             member = self._to_launch.popleft()
             self._being_launched += 1
-            self._crew.launch(member, self._told(member) if member.spec.command else {})
+            self._crew.launch(member, self._addresses.told(member) if member.spec.command else {})
 
-    def _told(self, member: Member) -> dict[str, tuple[str, ...]]:
-        own = {one.endpoint: (one.address.replace(SOCKETS_TOKEN, self._sockets),) for one in _binds(member)}
-        theirs = {one.endpoint: self._planned(one.endpoint) for one in _connects(member)}
-        return own | theirs
-
-    def _planned(self, endpoint: str) -> tuple[str, ...]:
-        """The addresses of an endpoint: those bound, or as planned where its binders come later."""
-        if endpoint in self._known:
-            return self._known[endpoint]
-        link = next(link for link in self._crew.plan.links if link.endpoint == endpoint)
-        return tuple(
-            dict.fromkeys(address.replace(SOCKETS_TOKEN, self._sockets) for address in link.addresses)
-        )
-
-    def _place(self, member: Member, endpoint: str, address: str) -> None:
-        """An address is bound; once it is the endpoint's last, all of them are known."""
-        self._bound.setdefault(endpoint, {})[member.name] = address
-        waiting = self._unbound.get(endpoint, set())
-        waiting.discard(member.name)
-        if not waiting and endpoint not in self._known:
-            addresses = tuple(dict.fromkeys(self._bound[endpoint].values()))
-            self._known[endpoint] = addresses
-            self._crew.publish(AddressesKnown(at_s=self._crew.now_s, endpoint=endpoint, addresses=addresses))
-            self._connect_who_can(list(self._unconnected.values()))
-
-    def _connect_who_can(self, members: list[Member]) -> None:
+    def _connect_who_can(self, *members: Member) -> None:
+        """Tell these where to connect, or without any name all who wait for it, as far as all is known."""
         crew = self._crew
-        for member in members:
-            wanted = [one.endpoint for one in _connects(member)]
-            if not all(endpoint in self._known for endpoint in wanted):
+        for member in members or list(self._unconnected.values()):
+            if not self._addresses.knows_all_for(member):
                 continue
             del self._unconnected[member.name]
-            crew.tell(
-                member, Connect(addresses={endpoint: list(self._known[endpoint]) for endpoint in wanted})
-            )
+            crew.tell(member, self._addresses.connect(member))
             if not crew.plan.barrier:
                 crew.tell(member, Go())
                 self._not_ready.discard(member.name)
@@ -227,7 +192,7 @@ class Launcher:
             if member.step is Step.READY or member.name in self._not_ready:
                 crew.tell(member, Go())
         for member in crew.members.values():
-            if not member.spec.is_role and not member.over:
+            if not member.spec.is_role and not member.over and not member.joins:
                 member.step = Step.WORKING
         connections = sum(
             one.peers for spec in crew.plan.processes for port in spec.ports for one in port.attachments
@@ -238,17 +203,5 @@ class Launcher:
 def _to_blame(missing: list[Member]) -> list[Member]:
     """Those whose own step is missing; who merely waits for them is named only if there are none."""
     early = [member for member in missing if member.step < Step.BOUND]
-    connecting = [member for member in missing if any(one.mode == "connect" for one in _attachments(member))]
+    connecting = [member for member in missing if any(one.mode == "connect" for one in attachments(member))]
     return early or connecting or missing
-
-
-def _attachments(member: Member) -> list[Attachment]:
-    return [one for port in member.spec.ports for one in port.attachments]
-
-
-def _binds(member: Member) -> list[Attachment]:
-    return [one for one in _attachments(member) if one.mode == "bind"]
-
-
-def _connects(member: Member) -> list[Attachment]:
-    return [one for one in _attachments(member) if one.mode == "connect"]

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from orchestrator.run.events import LinkOutline, ProcessOutline, RunStarted, StageOutline
+from orchestrator.run.events import (
+    ExpectationOutline,
+    FaultOutline,
+    LinkOutline,
+    ProcessOutline,
+    RunStarted,
+    StageOutline,
+)
 from orchestrator.run.plan import Plan, Stage
 from roles.kit.spec import ProcessSpec
 
@@ -19,7 +26,7 @@ def run_started(plan: Plan, *, run_id: str, engine: str, seed: int, started_at: 
         seed=seed,
         started_at=started_at,
         stages=stage_outlines(plan),
-        processes=tuple(_process(spec) for spec in plan.processes),
+        processes=tuple(process_outline(spec) for spec in plan.processes),
         links=tuple(
             LinkOutline(
                 endpoint=link.endpoint,
@@ -30,6 +37,11 @@ def run_started(plan: Plan, *, run_id: str, engine: str, seed: int, started_at: 
             )
             for link in plan.links
         ),
+        expectations=tuple(
+            ExpectationOutline(path=one.path, condition=one.condition, line=one.line, default=one.default)
+            for one in plan.expectations
+        ),
+        faults=tuple(FaultOutline(text=fault.text, line=fault.line) for fault in plan.faults),
     )
 
 
@@ -61,10 +73,13 @@ def _does(spec: ProcessSpec) -> str:
         used = dict.fromkeys(one.endpoint for one in attachments if one.mode == mode)
         if used:
             parts.append(f"{verb} {', '.join(used)}")
+    if spec.start_delay_s is not None:
+        parts.append(f"{spec.start_delay_s:g} s after the others have begun")
     return ", ".join(parts)
 
 
-def _process(spec: ProcessSpec) -> ProcessOutline:
+def process_outline(spec: ProcessSpec) -> ProcessOutline:
+    """A process as the observers are told of it."""
     role = spec.role or ("external" if spec.external else "command")
     return ProcessOutline(
         name=spec.name,
@@ -76,4 +91,6 @@ def _process(spec: ProcessSpec) -> ProcessOutline:
         receives=spec.receives,
         sends=spec.sends,
         ports={port.name: port.kind for port in spec.ports} if spec.is_role else {},
+        sequenced=tuple(port.name for port in spec.ports if port.sequence and port.kind == "SUB"),
+        retries=spec.family == "client" and bool(spec.params.get("retry")),
     )

@@ -70,12 +70,14 @@ class BookPlan(Value, frozen=True, kw_only=True):
 class ExpectationPlan(Value, frozen=True, kw_only=True):
     """What must be true of the run: the measure at `path` (`sink.received`) meets the condition (`== 100`).
 
-    `line` is the topology's; null where nobody has written it, since it holds unless a line says otherwise.
+    A `default` is one that nobody has written: it holds unless a line says otherwise. `line` is the topology's, null
+    also where an option has set it.
     """
 
     path: str
     condition: str
     line: int | None = None
+    default: bool = False
 
 
 class FaultPlan(Value, frozen=True, kw_only=True):

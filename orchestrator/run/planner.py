@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 
+from orchestrator.run.experiment import expectations, faults, most_replicas
 from orchestrator.run.order import LaunchOrder, launch_order
 from orchestrator.run.plan import BookPlan, End, Link, Plan, Stage
 from orchestrator.topology.addresses import parse_address
@@ -55,17 +56,19 @@ class _Planner:
         order = launch_order(self._nodes, self._traffics, self._addresses)
         if order.contradiction:
             raise TopologyError([self._contradiction(order.contradiction)])
-        pattern = self._pattern
+        pattern, lines = self._pattern, self._checked.lines[self._name]
+        books = tuple(book for group in self._groups for book in self._books(group))
+        processes = self._processes(order)
         return Plan(
             topology=self._file,
             pattern=self._name,
             description=pattern.description,
-            processes=self._processes(order),
+            processes=processes,
             stages=tuple(
                 Stage(nodes=nodes, processes=self._all(nodes), why=why) for nodes, why in order.stages
             ),
             links=tuple(self._link(one) for one in self._traffics if one.binders or one.connectors),
-            books=tuple(book for group in self._groups for book in self._books(group)),
+            books=books,
             cycles=tuple(self._all(cycle) for cycle in order.cycles),
             barrier=pattern.sync == "barrier",
             hold=pattern.close == "balanced",
@@ -73,7 +76,10 @@ class _Planner:
             stall_s=pattern.stall_s,
             settle_s=pattern.settle_s,
             seed=pattern.seed,
-            lines=self._checked.lines[self._name],
+            expectations=expectations(pattern, books, lines),
+            faults=faults(pattern, lines),
+            reserves=self._reserves(order, len(processes)),
+            lines=lines,
         )
 
     def _contradiction(self, node: str) -> Problem:
@@ -101,6 +107,20 @@ class _Planner:
                     specs.append(self._process(node, replica, stage=number, slot=slot))
         return tuple(specs)
 
+    def _reserves(self, order: LaunchOrder, slots: int) -> tuple[ProcessSpec, ...]:
+        """The processes that a fault may add, each with a slot of its own."""
+        most = most_replicas(self._pattern)
+        stage = {node: number for number, (nodes, _) in enumerate(order.stages, start=1) for node in nodes}
+        added = [
+            (name, replica)
+            for name, node in self._nodes.items()
+            for replica in range(node.replicas + 1, most[name] + 1)
+        ]
+        return tuple(
+            self._process(name, replica, stage=stage[name], slot=slot if self._nodes[name].role else -1)
+            for slot, (name, replica) in enumerate(added, start=slots)
+        )
+
     def _process(self, name: str, replica: int, *, stage: int, slot: int) -> ProcessSpec:
         node = self._nodes[name]
         shape = self._shapes.get(name)
@@ -122,6 +142,7 @@ class _Planner:
             receives=any(wire.node == name for one in self._traffics for wire in one.receivers),
             sends=any(wire.node == name for one in self._traffics for wire in one.senders),
             source=shape.source if shape else False,
+            start_delay_s=node.start_delay_s,
             ready_within_s=ready_within_s if node.ready_within_s is None else node.ready_within_s,
             stop_grace_s=node.stop_grace_period_s,
         )
@@ -162,6 +183,8 @@ class _Planner:
             partners=self._partners(kind, wires[0]),
             delimited=kind == "DEALER" and self._meets_rep(wires[0]),
             copies=self._copies(wires[0]),
+            sequence=kind in ("PUB", "SUB")
+            and any(self._pattern.endpoints[wire.endpoint].sequence for wire in wires),
         )
 
     def _bare_ports(self, name: str, replica: int) -> tuple[PortSpec, ...]:
@@ -176,7 +199,11 @@ class _Planner:
         if wire.mode == "connect":
             return Attachment(endpoint=wire.endpoint, mode="connect")
         one = next(one for one in self._traffics if one.endpoint == wire.endpoint)
-        peers = sum(self._nodes[other.node].replicas * self._copies(other) for other in one.connectors)
+        peers = sum(
+            self._nodes[other.node].replicas * self._copies(other)
+            for other in one.connectors
+            if not self._is_late(other.node)
+        )
         address = self._address(wire, replica, one)
         return Attachment(endpoint=wire.endpoint, mode="bind", address=address, peers=peers)
 
@@ -198,12 +225,17 @@ class _Planner:
         """A PUB's subscribers of ours; a SUB's publishers, commands included, which never say that they end."""
         group = self._group_of[wire.endpoint]
         if kind == "PUB":
-            far = [other.node for one in group for other in one.receivers if other.kind == "SUB"]
+            subs = [other.node for one in group for other in one.receivers if other.kind == "SUB"]
+            far = [node for node in subs if not self._is_late(node)]
         elif kind == "SUB":
             far = [other.node for one in group for other in one.senders if other.node not in self._proxies]
         else:
             return ()
         return self._all(tuple(dict.fromkeys(far)))
+
+    def _is_late(self, node: str) -> bool:
+        """Whether it comes after Go, so that nobody waits for it."""
+        return self._nodes[node].start_delay_s is not None
 
     def _meets_rep(self, wire: Wire) -> bool:
         group = self._group_of[wire.endpoint]
@@ -241,6 +273,10 @@ class _Planner:
             name=_book_name(group),
             endpoints=tuple(one.endpoint for one in group),
             kind="open" if strangers else "marked" if marked else "counted",
+            sequenced=not strangers
+            and marked
+            and all(self._pattern.endpoints[one.endpoint].sequence for one in group),
+            retried=self._is_retried(senders),
             senders=self._ends(senders),
             receivers=self._ends(receivers),
             conduits=self._all(
@@ -263,8 +299,14 @@ class _Planner:
             strangers_send=forward.strangers_receive,
             strangers_receive=forward.strangers_send,
             idle_after_s=forward.idle_after_s,
+            retried=forward.retried,
         )
         return [forward, backward]
+
+    def _is_retried(self, senders: list[Wire]) -> bool:
+        """Whether everyone who asks asks again, so that no lost request matters."""
+        asking = [wire.node for wire in senders if wire.kind == "REQ"]
+        return bool(asking) and all(self._nodes[node].params.get("retry") for node in asking)
 
     def _ends(self, wires: list[Wire]) -> tuple[End, ...]:
         ports = dict.fromkeys((wire.node, wire.port) for wire in wires if wire.port)

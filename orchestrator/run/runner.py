@@ -101,6 +101,7 @@ class _Runner:
         self._interrupts = interrupts
         self._place = place
         self._specs: dict[str, ProcessSpec] = {spec.name: spec for spec in plan.processes}
+        self._most_processes = len(plan.processes) + len(plan.reserves)
         self._incarnations = dict.fromkeys(self._specs, 0)
         self._alive: set[str] = set()
         self._exits: list[events.Event] = []
@@ -110,8 +111,8 @@ class _Runner:
     def run(self, timeout_s: float | None) -> events.RunEnded:
         """Go round until the coordinator says that the run is over."""
         self._timeout_s = timeout_s
-        self._engine.open(self._place, processes=len(self._specs))
-        self._slots = SlotFile(self._place.slots, slots=max(1, len(self._specs)))
+        self._engine.open(self._place, processes=self._most_processes)
+        self._slots = SlotFile(self._place.slots, slots=max(1, self._most_processes))
         self._control = ControlChannel(self._place.control)
         self._poller = zmq.Poller()
         self._poller.register(self._control.socket, zmq.POLLIN)
@@ -195,10 +196,8 @@ class _Runner:
 
     def _carry_out(self, command: Command) -> None:
         match command:
-            case Launch(process=process, incarnation=incarnation, addresses=addresses):
-                self._incarnations[process] = incarnation
-                self._engine.start(_with_addresses(self._specs[process], addresses), incarnation=incarnation)
-                self._read_due_s = 0.0
+            case Launch():
+                self._launch(command)
             case Tell(process=process, message=message):
                 self._control.tell(process, self._incarnations[process], message)
                 self._slots.ring(self._specs[process].slot)
@@ -208,6 +207,15 @@ class _Runner:
                 self._publish(event)
             case _:
                 raise TypeError(f"cannot carry out {type(command).__name__}")
+
+    def _launch(self, command: Launch) -> None:
+        spec = command.spec or self._specs[command.process]
+        self._specs[spec.name] = spec
+        self._incarnations[spec.name] = command.incarnation
+        if command.incarnation and spec.is_role:
+            self._slots.clear(spec.slot)
+        self._engine.start(_with_addresses(spec, command.addresses), incarnation=command.incarnation)
+        self._read_due_s = 0.0
 
     def _publish(self, event: events.Known) -> None:
         if isinstance(event, events.RunEnded):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from orchestrator.run.crew import Crew, Member, Step
+from orchestrator.run.crew import Crew
+from orchestrator.run.member import Member, Step
 from roles.kit.messages import Stop
 
 GRACE_AFTER_FAILURE_S = 0.5

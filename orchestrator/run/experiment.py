@@ -1,0 +1,94 @@
+"""What a pattern expects and what it breaks on purpose, as the plan holds them: expectations, defaults, faults."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from orchestrator.run.plan import BookPlan, ExpectationPlan, FaultPlan
+from orchestrator.topology.model import Fault, Node, Pattern
+
+
+def expectations(
+    pattern: Pattern, books: Iterable[BookPlan], lines: Mapping[str, int]
+) -> tuple[ExpectationPlan, ...]:
+    """What must hold: first what is written, then the defaults that no line replaces.
+
+    Nothing is lost where the books can tell, unless the clients ask again; every process exits with 0.
+    """
+    written = [
+        ExpectationPlan(path=one.path, condition=one.condition, line=lines.get(f"expect.{one.path}"))
+        for one in pattern.expect
+    ]
+    paths = {one.path for one in written}
+    lossless = {
+        endpoint
+        for book in books
+        if book.kind == "counted" and not book.retried and not book.replies
+        for endpoint in book.endpoints
+    }
+    defaults = [f"{name}.lost" for name in pattern.endpoints if name in lossless]
+    defaults += [f"{name}.exit_code" for name, node in pattern.nodes.items() if not node.external]
+    return (
+        *written,
+        *(
+            ExpectationPlan(path=path, condition="== 0", default=True)
+            for path in defaults
+            if path not in paths
+        ),
+    )
+
+
+def faults(pattern: Pattern, lines: Mapping[str, int]) -> tuple[FaultPlan, ...]:
+    """The faults in the order in which they are written."""
+    most = most_replicas(pattern)
+    return tuple(
+        FaultPlan(
+            action=fault.action,
+            text=fault_text(fault),
+            at_s=fault.at_s,
+            when=fault.when,
+            targets=tuple(_targets(fault, pattern.nodes, most)),
+            one_of_them=fault.one_of_them,
+            for_s=fault.for_s,
+            scale=fault.scale,
+            line=_line(number, lines),
+        )
+        for number, fault in enumerate(pattern.faults)
+    )
+
+
+def most_replicas(pattern: Pattern) -> dict[str, int]:
+    """How many processes each node can come to have."""
+    most = {name: node.replicas for name, node in pattern.nodes.items()}
+    for fault in pattern.faults:
+        for name, replicas in fault.scale.items():
+            if name in most:
+                most[name] = max(most[name], replicas)
+    return most
+
+
+def fault_text(fault: Fault) -> str:
+    """A fault in words: `kill worker-2 at 2 s`, `pause any worker for 1 s when sink.received is 500`."""
+    if fault.action == "scale":
+        what = "scale " + ", ".join(f"{node} to {replicas}" for node, replicas in fault.scale.items())
+    else:
+        what = f"{fault.action} {'any ' if fault.one_of_them else ''}{fault.target}"
+    lasting = f" for {fault.for_s:g} s" if fault.for_s is not None else ""
+    if fault.at_s is not None:
+        return f"{what}{lasting} at {fault.at_s:g} s"
+    reached = " and ".join(f"{path} is {number:,}" for path, number in fault.when.items())
+    return f"{what}{lasting} when {reached}"
+
+
+def _targets(fault: Fault, nodes: Mapping[str, Node], most: Mapping[str, int]) -> Iterator[str]:
+    if fault.target in nodes:
+        yield from (f"{fault.target}-{replica}" for replica in range(1, most[fault.target] + 1))
+    elif fault.target:
+        yield fault.target
+
+
+def _line(number: int, lines: Mapping[str, int]) -> int | None:
+    """The line of a fault: of its first key that has one, since an item of a list has no key of its own."""
+    keys: Sequence[str] = ("at", "when", "kill", "terminate", "pause", "resume", "restart", "scale")
+    found = [lines[f"faults.{number}.{key}"] for key in keys if f"faults.{number}.{key}" in lines]
+    return min(found, default=lines.get("faults"))

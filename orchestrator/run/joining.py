@@ -1,0 +1,182 @@
+"""Processes that join a run in progress: those that come late, those that come again, those that come in addition.
+
+There is no barrier for them: such a process binds or connects like the others, says that it is ready, and may start.
+Whoever is connected to by it looks for its new peer at once; a busy socket would do so in its own time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from orchestrator.run.addresses import AddressBook, attachments
+from orchestrator.run.crew import Crew
+from orchestrator.run.events import ProcessAdded
+from orchestrator.run.member import Member, Step
+from orchestrator.run.outline import process_outline
+from roles.kit.messages import Bound, Go, Joined
+from roles.kit.spec import Attachment, PortSpec, ProcessSpec
+
+LOOK_AGAIN_S = 0.1
+"""The binder's side of a handshake may lag behind the connector's, who says that it is ready."""
+
+
+class Joining:
+    """Launches who is due, and lets them start. `enrol` puts a process that is new into the books."""
+
+    def __init__(self, crew: Crew, addresses: AddressBook, enrol: Callable[[Member], None]) -> None:
+        self._crew = crew
+        self._addresses = addresses
+        self._enrol = enrol
+        self._due_s: dict[str, float] = {}
+        self._awaited: dict[str, set[str]] = {}
+        self._since_s: dict[str, float] = {}
+        self._look_again: list[tuple[float, Member]] = []
+
+    def begin(self) -> None:
+        """Go has been said: from now on the late-comers' delays run."""
+        for member in self._crew.members.values():
+            if member.spec.start_delay_s is not None:
+                self._due_s[member.name] = self._crew.now_s + member.spec.start_delay_s
+
+    def come_back(self, member: Member, away_s: float) -> None:
+        """Launch a process that has ended once more, so much later."""
+        member.begin_again()
+        self._addresses.expect_back(member)
+        self._due_s[member.name] = self._crew.now_s + away_s
+
+    def add(self, spec: ProcessSpec) -> Member:
+        """Launch a process that was not there from the beginning."""
+        member = self._crew.add(spec)
+        self._enrol(member)
+        self._crew.publish(ProcessAdded(at_s=self._crew.now_s, outline=process_outline(spec)))
+        self._due_s[member.name] = self._crew.now_s
+        return member
+
+    def call_off(self) -> None:
+        """The run is coming to its end: who has not come yet need not come; who comes again still does."""
+        for name in list(self._due_s):
+            member = self._crew.members[name]
+            if not member.was_restarted:
+                member.called_off = True
+                del self._due_s[name]
+
+    def look(self) -> None:
+        """Launch who is due, and let those go on who waited for somebody that has left by now."""
+        crew = self._crew
+        for name, due_s in list(self._due_s.items()):
+            if crew.now_s >= due_s:
+                del self._due_s[name]
+                self._launch(crew.members[name])
+        for name in list(self._awaited):
+            member = crew.members[name]
+            if member.over:
+                del self._awaited[name]
+            elif member.step is Step.CONNECTING and any(other.quiet for other in self._partners(name)):
+                self._go(member)
+        for again_s, member in list(self._look_again):
+            if crew.now_s >= again_s:
+                self._look_again.remove((again_s, member))
+                self._tell_peers(member)
+
+    def launched(self, member: Member) -> None:
+        """A process runs; a command thereby takes part."""
+        if member.spec.command:
+            self._addresses.place_planned(member)
+            member.step = Step.WORKING
+            self._awaited.pop(member.name, None)
+
+    def bound(self, member: Member, message: Bound) -> None:
+        """A process has bound what it binds; all others' addresses have been known for long."""
+        for endpoint, address in message.addresses.items():
+            self._addresses.place(member, endpoint, address)
+        self._crew.tell(member, self._addresses.connect(member))
+
+    def ready(self, member: Member) -> None:
+        """A process is in place: it may start, and those that it is connected to are told of it."""
+        self._go(member)
+        self._tell_peers(member)
+        self._look_again.append((self._crew.now_s + LOOK_AGAIN_S, member))
+
+    @property
+    def overdue(self) -> list[Member]:
+        """Those whose time to come into place has passed."""
+        waiting = [self._crew.members[name] for name in self._awaited]
+        now_s = self._crew.now_s
+        return [
+            member
+            for member in waiting
+            if not member.quiet and now_s - self._since_s[member.name] >= member.spec.ready_within_s
+        ]
+
+    def _launch(self, member: Member) -> None:
+        partners = [other for other in self._across(member) if _takes_part(other)]
+        self._awaited[member.name] = {other.name for other in partners}
+        self._since_s[member.name] = self._crew.now_s
+        if member.spec.command:
+            self._crew.launch(member, self._addresses.told(member), spec=member.spec)
+        else:
+            self._crew.launch(member, {}, spec=self._spec_now(member, partners))
+
+    def _go(self, member: Member) -> None:
+        self._awaited.pop(member.name, None)
+        self._crew.tell(member, Go())
+
+    def _partners(self, name: str) -> list[Member]:
+        return self._crew.named(self._awaited[name])
+
+    def _across(self, member: Member) -> list[Member]:
+        """Everyone at the other side of its endpoints."""
+        return [
+            other
+            for other in self._crew.members.values()
+            if other is not member and _meets(attachments(member), attachments(other))
+        ]
+
+    def _tell_peers(self, member: Member) -> None:
+        for other in self._across(member):
+            if other.step is Step.WORKING and other.spec.is_role and other.spec.family != "proxy":
+                self._crew.tell(other, Joined())
+
+    def _spec_now(self, member: Member, partners: list[Member]) -> ProcessSpec:
+        """Its spec with the addresses that it had before, and with those peers who are there now."""
+        own = self._addresses.own(member)
+        names = {other.name for other in self._crew.members.values() if _takes_part(other)}
+        ports = tuple(_port_now(port, own, partners, names) for port in member.spec.ports)
+        return msgspec.structs.replace(member.spec, ports=ports)
+
+
+def _takes_part(member: Member) -> bool:
+    """It is connected, or about to be, and will stay for a while."""
+    if member.spec.external:
+        return True
+    return member.step >= (Step.CONNECTING if member.spec.is_role else Step.LAUNCHED) and not member.quiet
+
+
+def _meets(mine: list[Attachment], theirs: list[Attachment]) -> bool:
+    other_side = {(one.endpoint, "connect" if one.mode == "bind" else "bind") for one in mine}
+    return any((one.endpoint, one.mode) in other_side for one in theirs)
+
+
+def _port_now(
+    port: PortSpec, own: dict[str, tuple[str, ...]], partners: list[Member], names: set[str]
+) -> PortSpec:
+    attached = tuple(_attachment_now(one, own, partners) for one in port.attachments)
+    subscribers = tuple(name for name in port.partners if name in names)
+    return msgspec.structs.replace(
+        port, attachments=attached, partners=subscribers if port.kind == "PUB" else port.partners
+    )
+
+
+def _attachment_now(one: Attachment, own: dict[str, tuple[str, ...]], partners: list[Member]) -> Attachment:
+    if one.mode == "connect":
+        return one
+    peers = sum(
+        port.copies
+        for other in partners
+        for port in other.spec.ports
+        for theirs in port.attachments
+        if (theirs.endpoint, theirs.mode) == (one.endpoint, "connect")
+    )
+    return msgspec.structs.replace(one, address=own[one.endpoint][0], peers=peers)

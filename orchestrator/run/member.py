@@ -1,0 +1,163 @@
+"""What the coordinator knows of one process: how far it has come, what its slot says, how it ended."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+
+from orchestrator.run.events import Exited
+from roles.kit.messages import Bound, Connect, Failed, Finished, Go, Hello, Message, Ready, Up
+from roles.kit.slot import Count, Reading, State
+from roles.kit.spec import ProcessSpec
+
+_WAITING = (State.RECEIVING, State.SENDING)
+
+
+class Step(enum.IntEnum):
+    """How far a process has come. Steps only go up; a process that ends does so from any of them."""
+
+    PLANNED = 0
+    LAUNCHING = 1
+    LAUNCHED = 2
+    GREETED = 3
+    BOUND = 4
+    CONNECTING = 5
+    READY = 6
+    WORKING = 7
+    DONE = 8
+    ENDED = 9
+
+
+NEXT: dict[type[Message], tuple[Step, Step]] = {
+    Hello: (Step.LAUNCHED, Step.GREETED),
+    Bound: (Step.GREETED, Step.BOUND),
+    Connect: (Step.BOUND, Step.CONNECTING),
+    Ready: (Step.CONNECTING, Step.READY),
+    Go: (Step.CONNECTING, Step.WORKING),
+    Finished: (Step.WORKING, Step.DONE),
+}
+"""For each message the step from which on it counts, and the step to which it leads. What comes early is ignored."""
+
+
+@dataclass(slots=True, eq=False)
+class Member:
+    """One process as the coordinator knows it. Times are seconds since the run's start.
+
+    `joins` says that it comes, or comes again, while the run goes on, outside stages and barrier. One that is
+    `paused` by a fault either `resumes` or stands still for good. One that is `awaited_back` was ended in order to
+    be started again after `away_s`; one `called_off` will never be started. `past` adds up the counters
+    of earlier incarnations.
+    """
+
+    spec: ProcessSpec
+    step: Step = Step.PLANNED
+    pid: int | None = None
+    incarnation: int = 0
+    reading: Reading = field(default_factory=Reading)
+    changed_s: float = 0.0
+    finished: bool = False
+    failed: Failed | None = None
+    exited: Exited | None = None
+    finish_told: bool = False
+    stop_told_s: float | None = None
+    signals_sent: list[str] = field(default_factory=list)
+    ends_told: set[str] = field(default_factory=set)
+    joins: bool = False
+    paused: bool = False
+    resumes: bool = False
+    awaited_back: bool = False
+    away_s: float = 0.0
+    called_off: bool = False
+    past: dict[str, Count] = field(default_factory=dict)
+
+    def begin_again(self) -> None:
+        """Become the next incarnation, about to be launched; what the last one counted stays in the books."""
+        for port, count in self.reading.ports.items():
+            self.past[port] = added(self.past.get(port, Count()), count)
+        self.incarnation += 1
+        self.step, self.pid, self.reading = Step.PLANNED, None, Reading()
+        self.failed = self.exited = self.stop_told_s = None
+        self.finished = self.finish_told = self.paused = self.resumes = self.awaited_back = False
+        self.signals_sent, self.ends_told, self.joins = [], set(), True
+
+    def heard(self, message: Up) -> bool:
+        """Take the step that a message stands for; False where it comes out of order and counts for nothing."""
+        needed, then = NEXT[type(message)]
+        if self.step is not needed:
+            return False
+        self.step = then
+        return True
+
+    @property
+    def name(self) -> str:
+        """The process's name."""
+        return self.spec.name
+
+    @property
+    def over(self) -> bool:
+        """It runs no more."""
+        return self.step is Step.ENDED
+
+    @property
+    def has_bound(self) -> bool:
+        """Its present incarnation listens where it binds; of a command that runs, this is taken for granted."""
+        return self.step >= (Step.BOUND if self.spec.is_role else Step.LAUNCHED) and not self.over
+
+    @property
+    def quiet(self) -> bool:
+        """It will neither send nor receive again."""
+        return self.step >= Step.DONE or self.failed is not None or self.called_off
+
+    @property
+    def lost_its_way(self) -> bool:
+        """It failed, or ended before its part was done: what it held is gone."""
+        if self.failed is not None:
+            return True
+        ended_by_signal = self.exited is not None and self.exited.signal is not None
+        cut_down = ended_by_signal and self.spec.is_role and not self.finished
+        return self.over and (cut_down or (self.stop_told_s is None and not self.left_well))
+
+    @property
+    def left_well(self) -> bool:
+        """It ended by itself, its part done."""
+        clean = self.exited is not None and self.exited.exit_code == 0 and self.exited.signal is None
+        return clean and (self.finished or not self.spec.is_role)
+
+    @property
+    def ended_by_us(self) -> bool:
+        """A signal that we sent has ended it."""
+        return self.exited is not None and self.exited.signal in self.signals_sent
+
+    @property
+    def stopped_well(self) -> bool:
+        """It left because it was told to. A command may answer SIGTERM with an exit code of its own."""
+        exited = self.exited
+        if exited is None or exited.signal is not None or self.stop_told_s is None:
+            return False
+        return exited.exit_code == 0 or bool(self.spec.command)
+
+    @property
+    def waits(self) -> bool:
+        """It waits for a message to come, or for one to go; or it is paused and nobody will let it go on."""
+        return not self.resumes if self.paused else self.reading.state in _WAITING
+
+    def receives_at(self, port: str) -> bool:
+        """It waits for a message at this very port."""
+        waits_here = self.reading.state is State.RECEIVING and self.reading.port == port
+        return waits_here and not (self.paused and self.resumes)
+
+    @property
+    def was_restarted(self) -> bool:
+        """An earlier incarnation of it has died in this run, and what that held is gone."""
+        return self.incarnation > 0
+
+    def count(self, port: str) -> Count:
+        """The counters of one of its ports, over all incarnations; its peers are those of the present one."""
+        now = self.reading.ports.get(port) or Count()
+        return added(self.past[port], now) if port in self.past else now
+
+
+def added(past: Count, now: Count) -> Count:
+    """Two incarnations' counters as one; connections are those of the later."""
+    sums = {name: getattr(past, name) + getattr(now, name) for name in Count.__struct_fields__}
+    return Count(**{**sums, "peers": now.peers})
