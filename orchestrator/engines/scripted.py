@@ -7,7 +7,7 @@ carries out a command. Whoever drives it chooses the order, and with `kill` a de
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from orchestrator.run import events
@@ -230,7 +230,7 @@ class ScriptedWorld:
         elif not targets:
             process.state = State.SENDING
             return False
-        own = next(port for sender, port in book.senders if sender == process.spec.name)
+        own = next(port for node, port in self._ends(book.senders) if node == process.spec.node)
         process.sent[own] = process.sent.get(own, 0) + 1
         if targets:
             self._turn += 1
@@ -243,19 +243,29 @@ class ScriptedWorld:
     def _room(self, book: BookPlan) -> list[tuple[str, str]]:
         return [
             (name, port)
-            for name, port in book.receivers
-            if self.processes[name].step == "working" and self.processes[name].waiting.get(port, 0) < QUEUE
+            for name, other in self.processes.items()
+            for node, port in self._ends(book.receivers)
+            if other.spec.node == node and other.step == "working" and other.waiting.get(port, 0) < QUEUE
         ]
 
     def _outlets(self, process: Scripted) -> list[BookPlan]:
         return [
-            book for book in self.plan.books if any(name == process.spec.name for name, _ in book.senders)
+            book
+            for book in self.plan.books
+            if any(node == process.spec.node for node, _ in self._ends(book.senders))
         ]
 
     def _inlets(self, process: Scripted) -> set[str]:
         return {
-            port for book in self.plan.books for name, port in book.receivers if name == process.spec.name
+            port
+            for book in self.plan.books
+            for node, port in self._ends(book.receivers)
+            if node == process.spec.node
         }
+
+    def _ends(self, ends: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
+        """The ends of a book by node: a process that joins has those of the others of its node."""
+        return {(self.processes[name].spec.node, port) for name, port in ends}
 
     def _finish(self, process: Scripted, at_s: float) -> list[events.Event]:
         process.step, process.state, process.port = "finished", State.FINISHED, ""

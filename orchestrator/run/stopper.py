@@ -19,7 +19,7 @@ class Stopper:
     def __init__(self, crew: Crew) -> None:
         self._crew = crew
         self._hurried = False
-        self._left = [stage.processes for stage in reversed(crew.plan.stages)]
+        self._left = list(range(len(crew.plan.stages), 0, -1))
 
     def hurry(self) -> None:
         """Stop everyone at once from now on, with little grace."""
@@ -34,10 +34,11 @@ class Stopper:
 
     def advance(self) -> bool:
         """Go on with the stop; True once nobody is left."""
-        while self._left and not self._hurried and not self._alive(self._left[0]):
+        alive = self._alive(self._crew.members)
+        while self._left and not any(member.spec.stage == self._left[0] for member in alive):
             self._left = self._left[1:]
-        stages = self._left if self._hurried else self._left[:1]
-        alive = self._alive([name for stage in stages for name in stage])
+        if not self._hurried:
+            alive = [member for member in alive if member.spec.stage in self._left[:1]]
         for member in alive:
             self._stop(member)
         return not alive

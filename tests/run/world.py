@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from orchestrator.engines.scripted import ScriptedWorld
 from orchestrator.run import events
+from orchestrator.run.commands import Launch
 from orchestrator.run.coordinator import Coordinator, Phase
 from orchestrator.run.outline import run_started
 from orchestrator.run.plan import Plan
@@ -43,11 +44,14 @@ class Drive:
         outline = run_started(self.plan, run_id="r", engine="scripted", seed=self.seed, started_at="")
         self.coordinator = Coordinator(self.plan, outline, sockets="/s")
         self.killed_s: float | None = None
+        self.launches: list[Launch] = []
 
     def feed(self, *happened: events.Event) -> None:
         for event in happened:
             self.seen.append(event)
             for command in self.coordinator.handle(event):
+                if isinstance(command, Launch):
+                    self.launches.append(command)
                 self.world.obey(command)
 
     def run(self) -> events.RunEnded:
