@@ -15,16 +15,16 @@ from orchestrator.run.addresses import AddressBook
 from orchestrator.run.books import Book
 from orchestrator.run.commands import Command
 from orchestrator.run.crew import Crew
-from orchestrator.run.departures import death, never_ran, process_ended
+from orchestrator.run.departures import never_ran
 from orchestrator.run.endings import Endings, awaited_commands
 from orchestrator.run.faults import Faults
 from orchestrator.run.joining import Joining
 from orchestrator.run.launcher import Launcher
-from orchestrator.run.member import Member, Step
+from orchestrator.run.member import Member
 from orchestrator.run.plan import BookPlan, Plan
+from orchestrator.run.reports import Reports
 from orchestrator.run.stopper import Stopper
 from orchestrator.run.tolerance import Tolerance
-from roles.kit.messages import Bound, Failed, Finished, Ready
 from roles.kit.slot import Reading
 
 DRAIN_AFTER_FAILURE_S = 1.5
@@ -62,6 +62,7 @@ class Coordinator:
         self._endings = Endings(self._crew, self._books)
         self._joining = Joining(self._crew, self._addresses, self._enrol)
         self._faults = Faults(self._crew, self._books, self._joining, seed=outline.seed)
+        self._reports = Reports(self._crew, self._launcher, self._joining, self._tolerance)
         self._stopper = Stopper(self._crew)
         self._went_s: float | None = None
         self._cut_s: float | None = None
@@ -83,14 +84,13 @@ class Coordinator:
                 self._crew.publish(self._outline)
                 self._addresses.begin()
             case events.Launched():
-                self._launched(event)
+                self._reports.launched(event)
             case events.LaunchFailed():
-                self._crew.members[event.process].step = Step.PLANNED
-                self._fail("launch", event.text, self._crew.members[event.process])
+                self._reports.launch_failed(event)
             case events.Heard():
-                self._heard(event)
+                self._reports.heard(event)
             case events.Exited():
-                self._exited(event)
+                self._reports.exited(event, interrupted=self._interrupted is not None)
             case events.Read():
                 self._read(event.readings)
             case events.Interrupted():
@@ -98,9 +98,11 @@ class Coordinator:
             case events.TimedOut():
                 if self.phase < Phase.STOPPING:
                     text = f"time ran out after {event.timeout_s:g} s (--timeout allows more)"
-                    self._fail("timeout", text, None)
+                    self._crew.fail("timeout", text, None)
             case _:
                 pass
+        if self._crew.failing:
+            self._begin_failing()
         self._advance(timed=isinstance(event, events.Tick | events.Read))
         return self._crew.take_commands()
 
@@ -115,20 +117,6 @@ class Coordinator:
         ending = self.phase > Phase.WORKING or any(member.quiet for member in self._crew.members.values())
         return max(0.005, 0.00005 * alive) if ending else max(0.05, 0.001 * alive)
 
-    def _launched(self, event: events.Launched) -> None:
-        member = self._crew.members[event.process]
-        member.pid, member.step = event.pid, Step.LAUNCHED
-        self._crew.publish(
-            events.ProcessLaunched(
-                at_s=event.at_s, process=event.process, pid=event.pid, incarnation=event.incarnation
-            )
-        )
-        self._guide(member).launched(member)
-
-    def _guide(self, member: Member) -> Launcher | Joining:
-        """Who brings a process into place: the launcher before Go, and with the others."""
-        return self._joining if member.joins else self._launcher
-
     def _book(self, plan: BookPlan) -> Book:
         names = [f"{name}.replies" if plan.replies else name for name in plan.endpoints]
         return Book(plan, self._crew, loss_is_expected=self._tolerance.speaks_of_loss(names))
@@ -138,94 +126,9 @@ class Coordinator:
             book.enrol(member)
         self._endings.enrol(member)
 
-    def _heard(self, event: events.Heard) -> None:
-        member, message = self._crew.members[event.process], event.message
-        if member.over or event.incarnation != member.incarnation:
-            return
-        if isinstance(message, Failed):
-            self._role_failed(member, message)
-        elif member.heard(message):
-            self._step_taken(member, message)
-
-    def _step_taken(self, member: Member, message: object) -> None:
-        crew, pid = self._crew, member.pid or 0
-        if member.stop_told_s is not None:
-            crew.repeat_stop(member)  # it was not there yet when it was told
-        if isinstance(message, Bound):
-            self._guide(member).bound(member, message)
-        elif isinstance(message, Ready):
-            crew.publish(events.ProcessReady(at_s=crew.now_s, process=member.name, pid=pid))
-            self._guide(member).ready(member)
-        elif isinstance(message, Finished):
-            member.finished = True
-            member.changed_s = crew.now_s
-            crew.publish(
-                events.ProcessFinished(
-                    at_s=crew.now_s,
-                    process=member.name,
-                    pid=pid,
-                    result=message.result,
-                    latencies=message.latencies,
-                    incarnation=member.incarnation,
-                )
-            )
-
-    def _role_failed(self, member: Member, told: Failed) -> None:
-        crew = self._crew
-        member.failed = told
-        member.changed_s = crew.now_s
-        crew.publish(
-            events.ProcessFailed(
-                at_s=crew.now_s,
-                process=member.name,
-                pid=member.pid or 0,
-                text=told.text,
-                traceback=told.traceback,
-                item=told.item,
-            )
-        )
-        if told.kind == "bind":
-            where = f"endpoints.{told.endpoint}"
-            self._fail("bind", f"{told.endpoint}: {told.text}", member, endpoint=told.endpoint, where=where)
-        elif told.kind == "setup":
-            self._fail(
-                "setup", f"{member.name}: {told.text}", member, where=f"nodes.{member.spec.node}.{told.where}"
-            )
-        else:
-            kind = "exit" if told.kind == "exit" else "failed"
-            while_ = f" while handling {told.item}" if told.item else ""
-            expected = self._tolerance.allows_exit(member, told.exit_code, None)
-            self._fail(kind, f"{member.name} failed: {told.text}{while_}", member, expected=expected)
-
-    def _exited(self, event: events.Exited) -> None:
-        member = self._crew.members[event.process]
-        if member.over or event.incarnation != member.incarnation:
-            return
-        self._note_reading(member, event.reading)
-        member.exited = event
-        member.changed_s = event.at_s
-        member.step = Step.ENDED
-        if member.awaited_back and self.phase < Phase.STOPPING:
-            self._crew.publish(process_ended(member, event, went=self._went_s is not None))
-            self._joining.come_back(member, member.away_s)
-            return
-        if member.failed is None and not (member.ended_by_us or member.left_well or member.stopped_well):
-            self._fail(*death(event), member, expected=self._tolerance.allows_end(member, event))
-        elif (
-            member.ended_by_us
-            and member.spec.is_role
-            and not self._crew.problems
-            and self._interrupted is None
-        ):
-            text = (
-                f"{member.name} did not leave within {member.spec.stop_grace_s:g} s: ended by {event.signal}"
-            )
-            self._fail("failed", text, member)
-        self._crew.publish(process_ended(member, event, went=self._went_s is not None))
-
     def _read(self, readings: dict[str, Reading]) -> None:
         for name, reading in readings.items():
-            self._note_reading(self._crew.members[name], reading)
+            self._reports.note_reading(self._crew.members[name], reading)
         if self.phase in (Phase.WORKING, Phase.DRAINING):
             for book in self._books:
                 book.look()
@@ -237,12 +140,6 @@ class Coordinator:
         if self._crew.now_s - self._progress_s >= PROGRESS_EVERY_S and self._went_s is not None:
             self._progress_s = self._crew.now_s
             self._crew.publish(events.Progress(at_s=self._crew.now_s, readings=readings))
-
-    def _note_reading(self, member: Member, reading: Reading) -> None:
-        old = member.reading
-        if (reading.state, reading.port, reading.ports) != (old.state, old.port, old.ports):
-            member.changed_s = self._crew.now_s
-        member.reading = reading
 
     def _look_for_rest(self) -> None:
         """Nothing moves any more: after a failure that is the end of what could be drained, else it is a stall."""
@@ -267,34 +164,6 @@ class Coordinator:
         elif self.phase is Phase.WORKING:
             self._drain(signal)
 
-    def _fail(
-        self,
-        kind: str,
-        text: str,
-        member: Member | None,
-        *,
-        endpoint: str | None = None,
-        where: str = "",
-        expected: bool = False,
-    ) -> None:
-        """Note a failure and end the run on account of it: at once before Go, afterwards with a short drain.
-
-        One that is expected is noted, and the run goes on.
-        """
-        place = where or (f"nodes.{member.spec.node}" if member else "")
-        name = member.name if member else None
-        shown = f"{name} {text}" if member and kind in ("killed", "died") else text
-        self._crew.problem(
-            "failed" if kind == "died" else kind,
-            shown,
-            process=name,
-            endpoint=endpoint,
-            where=place,
-            expected=expected,
-        )
-        if not expected:
-            self._begin_failing()
-
     def _begin_failing(self) -> None:
         if self.phase is Phase.STARTING:
             self._crew_away()
@@ -312,11 +181,16 @@ class Coordinator:
 
     def _crew_away(self, *, kill: bool = False) -> None:
         """Stop everyone at once."""
-        self.phase = Phase.STOPPING
-        self._faults.resume_all()
+        self._come_to_the_stop()
         self._stopper.hurry()
         if kill:
             self._stopper.kill()
+
+    def _come_to_the_stop(self) -> None:
+        """From now on nobody is to come, nobody is to come again, and everyone must be able to hear."""
+        self.phase = Phase.STOPPING
+        self._joining.call_off(everyone=True)
+        self._faults.resume_all()
 
     def _advance(self, *, timed: bool) -> None:
         """Go on as far as it goes. A stop goes on with the clock: a large crew is not looked through at each end."""
@@ -356,13 +230,12 @@ class Coordinator:
         if self.phase is Phase.DRAINING and self._cut_s is None:
             for member in self._endings.reluctant(self._draining_s):
                 text = f"{member.name} did not finish within {member.spec.stop_grace_s:g} s of being asked to"
-                self._fail("failed", text, member)
+                self._crew.fail("failed", text, member)
+                self._begin_failing()
         if self._cut_s is not None and crew.now_s >= self._cut_s:
             self._crew_away()
         elif all(member.quiet for member in crew.roles()) and self._commands_are_done():
-            self._joining.call_off()
-            self._faults.resume_all()
-            self.phase = Phase.STOPPING
+            self._come_to_the_stop()
             if self._cut_s is not None:
                 self._stopper.hurry()
 

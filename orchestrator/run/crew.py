@@ -23,6 +23,7 @@ class Crew:
         }
         self.draining = False
         self.problems: list[ProblemFound] = []
+        self.failing = False
         self._commands: list[Command] = []
 
     def take_commands(self) -> tuple[Command, ...]:
@@ -119,6 +120,27 @@ class Crew:
         if not expected:
             self.problems.append(found)
         self.publish(found)
+
+    def fail(
+        self,
+        kind: str,
+        text: str,
+        member: Member | None,
+        *,
+        endpoint: str | None = None,
+        where: str = "",
+        expected: bool = False,
+    ) -> None:
+        """Note a reason for the run to fail that is to end it, too; one that is `expected` does neither."""
+        self.failing = self.failing or not expected
+        self.problem(
+            kind,
+            text,
+            process=member.name if member else None,
+            endpoint=endpoint,
+            where=where or (f"nodes.{member.spec.node}" if member else ""),
+            expected=expected,
+        )
 
     def _line(self, where: str) -> int | None:
         """The line of a key, or of the nearest key above it that has one."""

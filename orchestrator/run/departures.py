@@ -15,8 +15,8 @@ def death(event: events.Exited) -> tuple[str, str]:
     if event.signal is not None:
         return "killed", f"killed by {event.signal} at {event.at_s:.2f} s"
     if event.exit_code == 0:
-        return "died", "left before its part was done (exit code 0)"
-    return "died", f"exited with code {event.exit_code}"
+        return "failed", "left before its part was done (exit code 0)"
+    return "failed", f"exited with code {event.exit_code}"
 
 
 def outcome(member: Member) -> Outcome:

@@ -33,6 +33,7 @@ class Joining:
         self._awaited: dict[str, set[str]] = {}
         self._since_s: dict[str, float] = {}
         self._look_again: list[tuple[float, Member]] = []
+        self._over = False
 
     def begin(self) -> None:
         """Go has been said: from now on the late-comers' delays run."""
@@ -41,7 +42,9 @@ class Joining:
                 self._due_s[member.name] = self._crew.now_s + member.spec.start_delay_s
 
     def come_back(self, member: Member, away_s: float) -> None:
-        """Launch a process that has ended once more, so much later."""
+        """Launch a process that has ended once more, so much later, unless the run is over by now."""
+        if self._over:
+            return
         member.begin_again()
         self._addresses.expect_back(member)
         self._due_s[member.name] = self._crew.now_s + away_s
@@ -54,13 +57,17 @@ class Joining:
         self._due_s[member.name] = self._crew.now_s
         return member
 
-    def call_off(self) -> None:
-        """The run is coming to its end: who has not come yet need not come; who comes again still does."""
+    def call_off(self, *, everyone: bool = False) -> None:
+        """The run is coming to its end: who has not come yet need not come; who comes again still does.
+
+        With `everyone` nobody does any more.
+        """
         for name in list(self._due_s):
             member = self._crew.members[name]
-            if not member.was_restarted:
+            if everyone or not member.was_restarted:
                 member.called_off = True
                 del self._due_s[name]
+        self._over = everyone
 
     def look(self) -> None:
         """Launch who is due, and let those go on who waited for somebody that has left by now."""

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from orchestrator.run.events import Exited
 from orchestrator.run.member import Member
 from orchestrator.run.plan import Plan
 from orchestrator.topology.conditions import Actual, Condition, parse_condition
@@ -33,10 +32,6 @@ class Tolerance:
         condition = self._exits.get(member.name) or self._exits.get(member.spec.node)
         actual: Actual = signal or exit_code
         return condition is not None and condition.holds(actual, lambda _: None)
-
-    def allows_end(self, member: Member, exited: Exited) -> bool:
-        """The same for an end that has come."""
-        return self.allows_exit(member, exited.exit_code, exited.signal)
 
     def speaks_of_loss(self, endpoints: Iterable[str]) -> bool:
         """Whether a line tells how much may be lost at one of these endpoints; replies are `<endpoint>.replies`."""
