@@ -1,4 +1,4 @@
-"""A plan as a page to read: the order and its reasons, the processes with their sockets, the links. Pure."""
+"""A plan as a page to read: order and reasons, processes and sockets, links, what is expected and broken. Pure."""
 
 from __future__ import annotations
 
@@ -25,7 +25,26 @@ def plan_text(plan: Plan, style: Style = plain) -> str:
         table(("PROCESS", "ROLE", "PORT", "SOCKET", "DOES", "ADDRESS"), _process_rows(plan), style=style),
         table(("LINK", "KIND", "FROM", "TO", "ADDRESSES"), _link_rows(plan), style=style),
     ]
+    if plan.expectations:
+        blocks.append(table(("EXPECTED", "BY"), _expectation_rows(plan), style=style))
+    if plan.faults:
+        rows = [[Cell(printable(fault.text)), Cell(_by(fault.line, plan))] for fault in plan.faults]
+        blocks.append(table(("BROKEN ON PURPOSE", "BY"), rows, style=style))
     return "\n\n".join("\n".join(block) for block in blocks) + "\n"
+
+
+def _expectation_rows(plan: Plan) -> list[list[Cell]]:
+    return [
+        [
+            Cell(printable(f"{one.path} {one.condition}")),
+            Cell("default" if one.default else _by(one.line, plan)),
+        ]
+        for one in plan.expectations
+    ]
+
+
+def _by(line: int | None, plan: Plan) -> str:
+    return f"{plan.topology}:{line}" if line else "--set"
 
 
 def _process_rows(plan: Plan) -> list[list[Cell]]:

@@ -6,7 +6,7 @@ import pytest
 
 from orchestrator.graph import dot, edges, mermaid, shown_addresses
 from orchestrator.planpage import plan_text
-from orchestrator.run.plan import Link, Plan, Stage
+from orchestrator.run.plan import ExpectationPlan, FaultPlan, Link, Plan, Stage
 from roles.kit.spec import Attachment, PortSpec, ProcessSpec
 
 
@@ -183,3 +183,27 @@ def test_a_node_of_many_processes_is_shown_by_its_first():
     )
     text = plan_text(Plan(topology="t", pattern="p", processes=many))
     assert [line.split("  ")[0] for line in text.splitlines() if line.startswith("sink")] == ["sink ×41"]
+
+
+def test_what_is_expected_and_broken_is_told_with_its_line():
+    plan = Plan(
+        topology="t.yaml",
+        pattern="p",
+        expectations=(
+            ExpectationPlan(path="sink.received", condition="== 100", line=12),
+            ExpectationPlan(path="sink.rate", condition="> 5"),
+            ExpectationPlan(path="tasks.lost", condition="== 0", default=True),
+        ),
+        faults=(FaultPlan(action="kill", text="kill worker-2 2 s after Go", line=16),),
+    )
+    told = plan_text(plan).splitlines()
+    assert told[-8:] == [
+        "",
+        "EXPECTED              BY",
+        "sink.received == 100  t.yaml:12",
+        "sink.rate > 5         --set",
+        "tasks.lost == 0       default",
+        "",
+        "BROKEN ON PURPOSE           BY",
+        "kill worker-2 2 s after Go  t.yaml:16",
+    ]

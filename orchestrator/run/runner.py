@@ -20,11 +20,13 @@ from orchestrator.run.interrupts import Interrupts
 from orchestrator.run.outline import run_started
 from orchestrator.run.plan import Plan
 from orchestrator.run.sockets import private_directory
-from roles.kit.slot import Reading, SlotFile
+from roles.kit.messages import Failed, Finished, Stop
+from roles.kit.slot import Reading, SlotFile, State
 from roles.kit.spec import Place, ProcessSpec
 
 Observer = Callable[[events.Known], None]
 _LONGEST_WAIT_S = 0.25
+_LAST_WORD_WITHIN_S = 1.0
 
 
 def run_plan(
@@ -104,7 +106,8 @@ class _Runner:
         self._most_processes = len(plan.processes) + len(plan.reserves)
         self._incarnations = dict.fromkeys(self._specs, 0)
         self._alive: set[str] = set()
-        self._exits: list[events.Event] = []
+        self._exits: list[events.Exited] = []
+        self._silent: set[tuple[str, int]] = set()
         self._read_due_s = 0.0
         self._ended: events.RunEnded | None = None
 
@@ -154,12 +157,16 @@ class _Runner:
         """What a process says comes after its launch and before its end, whichever is seen first.
 
         So the engine is asked after the control channel, which has told nothing then of a process whose launch is not
-        known; an exit waits for the next round, when all that the process said has been heard.
+        known; an exit waits for the next round, when all that the process said has been heard, or for later ones.
         """
-        exits = self._exits
         heard = self._control.hear()
+        for process, incarnation, message in heard:
+            if isinstance(message, Finished | Failed):
+                self._silent.add((process, incarnation))
+        late = [event for event in self._exits if self._has_more_to_say(event)]
+        exits = [event for event in self._exits if event not in late]
         news = self._engine.poll()
-        self._exits = [event for event in news if isinstance(event, events.Exited)]
+        self._exits = [*late, *(event for event in news if isinstance(event, events.Exited))]
         for event in news:
             if not isinstance(event, events.Exited):
                 self._take(event)
@@ -172,6 +179,14 @@ class _Runner:
                 )
         for event in exits:
             self._take(event)
+
+    def _has_more_to_say(self, event: events.Exited) -> bool:
+        """Whether the last word of a process that has left by itself is still on its way, which may take a while."""
+        spec = self._specs[event.process]
+        if not spec.is_role or (event.process, event.incarnation) in self._silent:
+            return False
+        in_time = self._clock() < event.at_s + _LAST_WORD_WITHIN_S
+        return in_time and self._reading(event.process).state is State.FINISHED
 
     def _take(self, event: events.Event) -> None:
         if isinstance(event, events.Launched):
@@ -199,6 +214,8 @@ class _Runner:
             case Launch():
                 self._launch(command)
             case Tell(process=process, message=message):
+                if isinstance(message, Stop):
+                    self._silent.add((process, self._incarnations[process]))
                 self._control.tell(process, self._incarnations[process], message)
                 self._slots.ring(self._specs[process].slot)
             case Signal(process=process, signal=signal):

@@ -3,11 +3,11 @@
 from typing import Any
 
 from orchestrator.run import events
-from orchestrator.run.commands import Launch
+from orchestrator.run.commands import Launch, Tell
 from orchestrator.run.plan import Plan
 from orchestrator.run.runner import _Runner
-from roles.kit.messages import Finished, Hello, Message
-from roles.kit.slot import Reading
+from roles.kit.messages import Finished, Hello, Message, Stop
+from roles.kit.slot import Reading, State
 from roles.kit.spec import ProcessSpec
 
 NAMES = ("first", "second")
@@ -27,6 +27,7 @@ class Machine:
     def __init__(self) -> None:
         self.news: list[events.Event] = []
         self.said: list[tuple[str, int, Message]] = []
+        self.state = State.STARTING
 
     def start(self, spec: ProcessSpec, *, incarnation: int) -> None:
         self.said.append((spec.name, incarnation, Hello(pid=1)))
@@ -41,7 +42,13 @@ class Machine:
         return said
 
     def read(self, *_: Any) -> Reading:
-        return Reading()
+        return Reading(state=self.state)
+
+    def tell(self, *_: Any) -> None:
+        pass
+
+    def ring(self, slot: int) -> None:
+        pass
 
 
 class Recorder:
@@ -92,3 +99,38 @@ def test_an_end_comes_after_all_that_was_said() -> None:
     machine.said.append(("first", 0, Finished()))
     made._take_news()
     assert recorder.told == [("Heard", "first"), ("Exited", "first")]
+
+
+def test_an_end_waits_for_the_last_word_of_a_process_whose_slot_says_that_it_has_finished() -> None:
+    machine, recorder = Machine(), Recorder()
+    made = runner(machine, recorder)
+    machine.state = State.FINISHED
+    machine.news.append(events.Exited(at_s=0.0, process="first", exit_code=0))
+    for _ in range(5):
+        made._take_news()
+    assert recorder.told == []
+    machine.said.append(("first", 0, Finished()))
+    made._take_news()
+    assert recorder.told == [("Heard", "first"), ("Exited", "first")]
+
+
+def test_an_end_does_not_wait_for_ever() -> None:
+    machine, recorder = Machine(), Recorder()
+    made = runner(machine, recorder)
+    machine.state = State.FINISHED
+    machine.news.append(events.Exited(at_s=0.0, process="first", exit_code=0))
+    made._take_news()
+    made._clock = lambda: 1.5
+    made._take_news()
+    assert recorder.told == [("Exited", "first")]
+
+
+def test_one_that_was_told_to_stop_has_no_last_word() -> None:
+    machine, recorder = Machine(), Recorder()
+    made = runner(machine, recorder)
+    machine.state = State.FINISHED
+    made._carry_out(Tell("first", Stop()))
+    machine.news.append(events.Exited(at_s=0.0, process="first", exit_code=0))
+    for _ in range(2):
+        made._take_news()
+    assert recorder.told == [("Exited", "first")]
