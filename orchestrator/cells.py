@@ -149,3 +149,10 @@ def times(name: str, replicas: int) -> str:
 def plural(number: int, one: str, many: str = "") -> str:
     """A number and its noun: `1 node`, `8 nodes`."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def name_list(names: Sequence[str], *, most: int = 6) -> str:
+    """Names in a row; of very many the first and the last."""
+    if len(names) <= most:
+        return ", ".join(names)
+    return f"{names[0]} … {names[-1]} ({len(names):,})"

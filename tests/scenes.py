@@ -1,11 +1,17 @@
 """Runs as their events tell them: what tests of summaries, reports and observers look at."""
 
+import msgspec
+
 from orchestrator.run.events import (
     AddressesKnown,
     BookClosed,
+    ExpectationOutline,
+    FaultFired,
+    FaultOutline,
     Known,
     LinkOutline,
     ProblemFound,
+    ProcessAdded,
     ProcessEnded,
     ProcessFailed,
     ProcessFinished,
@@ -198,4 +204,103 @@ def request_reply(clients: int = 3) -> list[Known]:
         *(end(name, "server", 10) for name in names),
         end("server-1", "clients", asked),
         RunEnded(at_s=0.6, verdict="passed", exit_code=0, work_s=0.4),
+    ]
+
+
+def expecting(events: list[Known], *expectations: ExpectationOutline) -> list[Known]:
+    """The same run, of which something is expected."""
+    return [
+        msgspec.structs.replace(event, expectations=expectations) if isinstance(event, RunStarted) else event
+        for event in events
+    ]
+
+
+def line(path: str, condition: str, number: int = 40) -> ExpectationOutline:
+    """An expectation that the file writes."""
+    return ExpectationOutline(path=path, condition=condition, line=number)
+
+
+def always(path: str, condition: str = "== 0") -> ExpectationOutline:
+    """An expectation that nobody has written."""
+    return ExpectationOutline(path=path, condition=condition, default=True)
+
+
+def retrying() -> list[Known]:
+    """A client that asks ten times and asks again; its server is killed at 0.3 s and started again at 0.5 s."""
+    start = RunStarted(
+        at_s=0.0, run_id="r", topology="topology.yaml", pattern="pirate", description="", engine="local", seed=2,
+        started_at="2026-01-01T00:00:00Z",
+        stages=(
+            StageOutline(nodes=(("server", 1, "binds hello"),)),
+            StageOutline(nodes=(("client", 1, "connects hello"),)),
+        ),
+        processes=(
+            ProcessOutline(
+                name="server-1", node="server", role="server", family="server", receives=True, sends=True,
+                ports={"clients": "REP"},
+            ),
+            ProcessOutline(
+                name="client-1", node="client", role="client", family="client", stage=2,
+                receives=True, sends=True, ports={"server": "REQ"}, retries=True,
+            ),
+        ),
+        links=(
+            LinkOutline(endpoint="hello", kind="request_reply", senders=("client",), receivers=("server",), book="hello"),
+        ),
+        faults=(
+            FaultOutline(text="restart server-1 at 200 ms", line=20),
+            FaultOutline(text="kill client-1 once server-1.received is 1000", line=21),
+        ),
+    )  # fmt: skip
+
+    def end(at_s: float, process: str, incarnation: int, **more: object) -> ProcessEnded:
+        fields: dict[str, object] = {
+            "at_s": at_s, "process": process, "pid": 10 + incarnation, "incarnation": incarnation,
+            "outcome": "finished", "exit_code": 0, "signal": None, "busy_s": 0.1, "cpu_s": 0.02,
+            "max_rss_bytes": (20 + incarnation) * MB,
+        }  # fmt: skip
+        return ProcessEnded(**fields | more)  # type: ignore[arg-type]
+
+    return [
+        start,
+        *(ProcessLaunched(at_s=0.01, process=name, pid=10) for name in ("server-1", "client-1")),
+        *(ProcessReady(at_s=0.09, process=name, pid=10) for name in ("server-1", "client-1")),
+        RunReady(at_s=0.1, connections=1),
+        FaultFired(at_s=0.3, fault=0, text="restart server-1 at 200 ms", processes=("server-1",), line=20),
+        end(0.31, "server-1", 0, outcome="killed", exit_code=None, signal="SIGKILL",
+            ports={"clients": Count(received=4, sent=3)}),
+        ProblemFound(
+            at_s=0.31, kind="killed", process="server-1", text="server-1 killed by SIGKILL at 0.31 s", line=9,
+            expected=True,
+        ),
+        ProcessLaunched(at_s=0.5, process="server-1", pid=11, incarnation=1),
+        ProcessReady(at_s=0.55, process="server-1", pid=11),
+        Progress(at_s=0.6, readings={"server-1": Reading(ports={"clients": Count(received=2, sent=2)})}),
+        ProcessFinished(at_s=0.9, process="client-1", pid=10, latencies={64: 9, 320: 1}),
+        BookClosed(at_s=0.9, book="hello", replies=False, sent=11, received=11, lost=0, unread=0),
+        BookClosed(at_s=0.9, book="hello", replies=True, sent=10, received=10, lost=0, unread=0),
+        end(1.0, "client-1", 0, ports={"server": Count(sent=11, received=10, retried=1)}),
+        end(1.0, "server-1", 1, ports={"clients": Count(received=7, sent=7)}, outcome="stopped"),
+        RunEnded(at_s=1.1, verdict="passed", exit_code=0, work_s=0.8),
+    ]  # fmt: skip
+
+
+def scaled() -> list[Known]:
+    """The pipeline; a fourth worker joins it at 1.0 s, and passes on 10 of what would have been worker-1's."""
+    fourth = msgspec.structs.replace(PIPELINE.processes[3], name="worker-4", replica=4)
+    outline = FaultOutline(text="scale worker to 4 at 880 ms", line=19)
+    events = [
+        event for event in passing() if not (isinstance(event, ProcessEnded) and event.process == "worker-1")
+    ]
+    return [
+        msgspec.structs.replace(PIPELINE, faults=(outline,)),
+        *events[1:14],
+        ProcessAdded(at_s=1.0, outline=fourth),
+        FaultFired(at_s=1.0, fault=0, text=outline.text, processes=("worker-4",), line=19),
+        ProcessLaunched(at_s=1.01, process="worker-4", pid=4720),
+        ProcessReady(at_s=1.1, process="worker-4", pid=4720),
+        *events[14:-1],
+        worker(1, 24, busy_s=1.2),
+        msgspec.structs.replace(worker(1, 10, busy_s=0.5), process="worker-4", pid=4720),
+        events[-1],
     ]

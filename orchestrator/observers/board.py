@@ -6,8 +6,8 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from orchestrator.run.events import ProcessOutline, Progress, RunStarted
-from roles.kit.slot import Count, Reading
+from orchestrator.run.events import Known, ProcessAdded, ProcessEnded, ProcessOutline, Progress, RunStarted
+from roles.kit.slot import Count
 
 MOST_ROWS = 20
 """With more processes than this, a row stands for a node."""
@@ -44,17 +44,38 @@ class Board:
 
     def __init__(self, start: RunStarted, totals: Mapping[str, int]) -> None:
         """Begin with no readings."""
-        self._outlines = tuple(sorted(start.processes, key=lambda outline: outline.stage))
+        self._outlines = sorted(start.processes, key=_stage)
         self._totals = totals
         self._counts: dict[str, tuple[int, int]] = {}
+        self._before: dict[str, tuple[int, int]] = {}
         self._past: deque[tuple[float, dict[str, tuple[int, int]]]] = deque()
 
-    def take(self, progress: Progress) -> None:
-        """Take in a reading of the processes that live; of the others the last one stands."""
-        self._counts |= {name: _sums(reading) for name, reading in progress.readings.items()}
+    def take(self, event: Known) -> None:
+        """Take in a reading of the processes that live, one who joins, or the end of an incarnation."""
+        match event:
+            case Progress():
+                self._read(event)
+            case ProcessAdded():
+                self._outlines = sorted([*self._outlines, event.outline], key=_stage)
+            case ProcessEnded():
+                total = self._with_before(event.process, event.ports)
+                self._counts[event.process] = self._before[event.process] = total
+            case _:
+                pass
+
+    def _read(self, progress: Progress) -> None:
+        """Of the processes that live no more the last reading stands."""
+        for name, reading in progress.readings.items():
+            self._counts[name] = self._with_before(name, reading.ports)
         self._past.append((progress.at_s, dict(self._counts)))
         while len(self._past) > 2 and self._past[1][0] <= progress.at_s - _WINDOW_S:
             self._past.popleft()
+
+    def _with_before(self, process: str, ports: Mapping[str, Count]) -> tuple[int, int]:
+        """What a process received and sent, its earlier incarnations included."""
+        received, sent = self._before.get(process, (0, 0))
+        counts = ports.values()
+        return received + sum(one.received for one in counts), sent + sum(one.sent for one in counts)
 
     def rows(self, *, by_node: bool = False) -> list[Row]:
         """A row a process, or a node where there are many or `by_node` asks for it, in launch order."""
@@ -94,6 +115,5 @@ class Board:
         return (self._done(group) - earlier) / (to_s - from_s) if to_s > from_s else 0.0
 
 
-def _sums(reading: Reading) -> tuple[int, int]:
-    counts: list[Count] = list(reading.ports.values())
-    return sum(count.received for count in counts), sum(count.sent for count in counts)
+def _stage(outline: ProcessOutline) -> int:
+    return outline.stage

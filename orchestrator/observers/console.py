@@ -5,18 +5,32 @@ Lines are only ever added, but for the progress on a terminal, which a `Canvas` 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol, TextIO
 
-from orchestrator.cells import NAME_COLOURS, Style, count, pad, plain, plural, printable, rate, width
+from orchestrator.cells import (
+    NAME_COLOURS,
+    Style,
+    count,
+    name_list,
+    pad,
+    plain,
+    plural,
+    printable,
+    rate,
+    width,
+)
 from orchestrator.observers.board import Board, Row
 from orchestrator.observers.stages import stage_lines
 from orchestrator.observers.tail import LogTail
 from orchestrator.run.events import (
+    FaultFired,
     Known,
     ProblemFound,
+    ProcessAdded,
     ProcessEnded,
     ProcessLaunched,
+    ProcessOutline,
     Progress,
     RunDraining,
     RunEnded,
@@ -67,7 +81,7 @@ class Console:
         self._canvas = canvas
         self._drawing: Drawing | None = None
         self._board: Board | None = None
-        self._prefixes: dict[str, str] = {}
+        self._prefixes = _Prefixes(style)
         self._running: list[str] = []
         self._waiting: list[ProblemFound] = []
         self._shown_s = 0.0
@@ -93,11 +107,17 @@ class Console:
                 self._broken = True
 
     def _take(self, event: Known) -> None:
+        if self._board:
+            self._board.take(event)
         match event:
             case RunStarted():
                 self._start(event)
             case ProcessLaunched():
-                self._running.append(event.process)
+                self._launched(event)
+            case ProcessAdded():
+                self._prefixes.add([event.outline])
+            case FaultFired():
+                self._fault(event)
             case RunReady():
                 places = plural(event.connections, "connection")
                 self._line(self._style("dim", f"ready in {event.at_s:.2f} s: {places} in place"))
@@ -111,15 +131,13 @@ class Console:
             case ProblemFound():
                 self._waiting.append(event)
             case RunEnded():
-                self.close()
-                for process in list(self._running):
-                    self._ended(process)
+                self._over()
             case _:
                 pass
 
     def _start(self, event: RunStarted) -> None:
         self._board = Board(event, self._totals)
-        self._prefixes = _prefixes(event, self._style)
+        self._prefixes.add(event.processes)
         head = printable(f": {event.description}") if event.description else ""
         self._line(self._style("bold", event.pattern) + head)
         for line in stage_lines(event.stages):
@@ -127,6 +145,17 @@ class Console:
         external = dict.fromkeys(process.node for process in event.processes if process.role == "external")
         if external:
             self._line(f"waiting for {', '.join(external)}: external, to be started by you")
+
+    def _launched(self, event: ProcessLaunched) -> None:
+        self._running.append(event.process)
+        if event.incarnation:
+            self._line(self._style("dim", f"{event.process} is started again"))
+
+    def _fault(self, event: FaultFired) -> None:
+        """What is broken, and who is hit or added where the words of the fault leave that open."""
+        named = all(process in event.text for process in event.processes)
+        hit = "" if named else f": {name_list(event.processes)}"
+        self._line(self._style("warn", printable(f"fault: {event.text}{hit}")))
 
     def _draining(self, why: str) -> None:
         if why == "duration":
@@ -139,7 +168,6 @@ class Console:
         self._tell_problems(event.at_s)
         if self._board is None:
             return
-        self._board.take(event)
         if self._canvas and self._drawing is None:
             self._drawing = self._canvas()
         if self._drawing and event.at_s - self._shown_s >= _DRAW_EVERY_S:
@@ -152,7 +180,9 @@ class Console:
     def _tell_problems(self, now_s: float) -> None:
         """The report tells all problems; only where the run goes on for a while are they told here too."""
         while self._waiting and now_s - self._waiting[0].at_s >= _PROBLEM_WAITS_S:
-            self._line(self._style("bad", f"✗ {printable(self._waiting.pop(0).text)}"))
+            problem = self._waiting.pop(0)
+            mark, kind = ("·", "") if problem.expected else ("✗", "bad")
+            self._line(self._style(kind, f"{mark} {printable(problem.text)}"))
 
     def _look_at_logs(self) -> None:
         """Look at some of the logs, others the next time: a thousand files are too many for one look."""
@@ -165,9 +195,14 @@ class Console:
             self._running.remove(process)
         self._output(process, self._tail.rest(process))
 
+    def _over(self) -> None:
+        self.close()
+        for process in list(self._running):
+            self._ended(process)
+
     def _output(self, process: str, lines: Iterable[str]) -> None:
         for line in lines:
-            self._line(self._prefixes.get(process, f"{process} | ") + line)
+            self._line(self._prefixes.of(process) + line)
 
     def _line(self, line: str) -> None:
         if self._drawing:
@@ -189,13 +224,26 @@ def _told(row: Row) -> str:
     return f"{row.name} {', '.join(parts)}{speed}" if parts else row.name
 
 
-def _prefixes(start: RunStarted, style: Style) -> dict[str, str]:
+class _Prefixes:
     """`worker-1 | ` for each process, all of one width, coloured by node."""
-    nodes = list(dict.fromkeys(outline.node for outline in start.processes))
-    column = min(_WIDEST_PREFIX, max((width(outline.name) for outline in start.processes), default=0))
-    return {
-        outline.name: style(
-            f"name{nodes.index(outline.node) % NAME_COLOURS}", f"{pad(outline.name, column)} | "
+
+    def __init__(self, style: Style) -> None:
+        self._style = style
+        self._nodes: dict[str, str] = {}
+        self._colours: dict[str, str] = {}
+        self._column = 0
+
+    def add(self, outlines: Sequence[ProcessOutline]) -> None:
+        """Make room for these processes."""
+        for outline in outlines:
+            self._nodes[outline.name] = outline.node
+            self._colours.setdefault(outline.node, f"name{len(self._colours) % NAME_COLOURS}")
+        self._column = min(
+            _WIDEST_PREFIX, max([self._column, *(width(outline.name) for outline in outlines)])
         )
-        for outline in start.processes
-    }
+
+    def of(self, process: str) -> str:
+        """What each line of a process begins with."""
+        if process not in self._nodes:
+            return f"{process} | "
+        return self._style(self._colours[self._nodes[process]], f"{pad(process, self._column)} | ")

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from orchestrator.cells import Style, plain, plural, printable, seconds, width
+from orchestrator.cells import Style, plain, plural, printable, seconds
+from orchestrator.outcome.remarks import problem_lines, remark_lines
 from orchestrator.outcome.tables import link_lines, process_lines
-from orchestrator.outcome.values import ProblemSummary, ProcessSummary, Summary, total_received, total_sent
+from orchestrator.outcome.values import ProcessSummary, Summary, total_received
 
 SHOWN_RESULTS = 10
 SHOWN_LOGS = 5
-SHOWN_PROBLEMS = 30
-_WIDEST_PLACED = 90
 _WORTHWHILE = 0.7
 """The least speed-up a worker with which more workers are worth a try."""
 
@@ -38,12 +37,14 @@ def report_text(
         tail[0] = f"{summary.pattern}: {tail[0]}"
     if summary.verdict != "passed":
         tail = [" ".join(tail)]
-    reasons = [*_problems(summary, style), *_details(summary, logs, style)]
-    blocks = [
-        process_lines(summary.processes, style),
-        link_lines(summary.links, style),
-        [*_results(summary.processes, style), *reasons, *tail],
+    rest = [
+        *_results(summary.processes, style),
+        *remark_lines(summary, style),
+        *problem_lines(summary, style),
+        *_details(summary, logs, style),
+        *tail,
     ]
+    blocks = [process_lines(summary.processes, style), link_lines(summary.links, style), rest]
     return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
 
 
@@ -68,34 +69,9 @@ def _value(value: object) -> str:
     return text if len(text) <= 200 else text[:199] + "…"
 
 
-def _problems(summary: Summary, style: Style) -> list[str]:
-    """One line a reason, its place in the topology in a column of its own."""
-    told = [(printable(problem.text), _where(problem)) for problem in summary.problems[:SHOWN_PROBLEMS]]
-    placed = [width(text) for text, where in told if where and width(text) <= _WIDEST_PLACED]
-    column = max(placed, default=0)
-    lines = []
-    for text, where in told:
-        gap = " " * (max(0, column - width(text)) + 3) if where else ""
-        lines.append(style("bad", f"✗ {text}") + gap + style("dim", where))
-    if len(summary.problems) > SHOWN_PROBLEMS:
-        rest = plural(len(summary.problems) - SHOWN_PROBLEMS, "more problem")
-        lines.append(f"  … and {rest} in summary.json")
-    if summary.problems and summary.ready_s is None and not any(map(_moved, summary.processes)):
-        lines.append("  nothing was sent.")
-    return lines
-
-
-def _where(problem: ProblemSummary) -> str:
-    return f"{problem.file}:{problem.line}" if problem.file and problem.line else ""
-
-
-def _moved(process: ProcessSummary) -> bool:
-    return bool(total_sent(process) or total_received(process))
-
-
 def _details(summary: Summary, logs: Mapping[str, Sequence[str]], style: Style) -> list[str]:
     """What failed processes were at, their tracebacks, and the last lines that they wrote."""
-    failed = [process for process in summary.processes if process.outcome in _FAILED]
+    failed = _failed(summary)
     lines: list[str] = []
     for process in failed[:SHOWN_LOGS]:
         log = [printable(line) for line in logs.get(process.name, ())]
@@ -103,6 +79,14 @@ def _details(summary: Summary, logs: Mapping[str, Sequence[str]], style: Style) 
     if len(failed) > SHOWN_LOGS:
         lines.append(f"  … and {plural(len(failed) - SHOWN_LOGS, 'more process', 'more processes')} failed.")
     return lines
+
+
+def _failed(summary: Summary) -> list[ProcessSummary]:
+    """The processes that failed; those that were expected to are left out."""
+    excused = {note.process for note in summary.notes} - {problem.process for problem in summary.problems}
+    return [
+        process for process in summary.processes if process.outcome in _FAILED and process.name not in excused
+    ]
 
 
 def _detail(process: ProcessSummary, log: Sequence[str], style: Style) -> list[str]:
@@ -154,7 +138,7 @@ def _last(summary: Summary, place: str, *, hint: bool) -> list[str]:
 
 def _culprit(summary: Summary) -> str:
     """The process whose log is to be read first: the first failed one that a problem names."""
-    failed = [process.name for process in summary.processes if process.outcome in _FAILED]
+    failed = [process.name for process in _failed(summary)]
     named = [problem.process for problem in summary.problems if problem.process in failed]
     return next((name for name in [*named, *failed] if name), "")
 

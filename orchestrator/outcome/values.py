@@ -59,7 +59,9 @@ class ProcessSummary(Part, frozen=True, kw_only=True):
     """One process; where it was started again, its last incarnation.
 
     `share` is its part of what its node received (of what it sent, where it only sends), null for a node of
-    one process. `rate_per_s` counts the same messages over the time that it worked.
+    one process. `rate_per_s` counts the same messages over the time that it worked. Counts, `busy_s` and `cpu_s`
+    are those of all its incarnations. `finished_s` is when its part was done, `elapsed_s` how long that took from
+    Go, or from its first launch if that came later.
     """
 
     name: str
@@ -84,6 +86,8 @@ class ProcessSummary(Part, frozen=True, kw_only=True):
     rate_per_s: float | None = None
     failure: Failure | None = None
     latency: Latency | None = None
+    finished_s: float | None = None
+    elapsed_s: float | None = None
 
 
 class Replies(Part, frozen=True, kw_only=True):
@@ -113,13 +117,17 @@ class LinkSummary(Part, frozen=True, kw_only=True):
 
 
 class Expectation(Part, frozen=True, kw_only=True):
-    """A condition on the run and whether it held; `line` is null for what must always hold."""
+    """A condition on the run and whether it held. A `default` is what must always hold; nobody has written it.
+
+    `actual` is null where the measure is not known. Of a node's processes that differ it is a list.
+    """
 
     path: str
     condition: str
     held: bool
     actual: Any = None
     line: int | None = None
+    default: bool = False
 
 
 class FaultSummary(Part, frozen=True, kw_only=True):
@@ -183,3 +191,8 @@ def total(values: Iterable[int | UnsetType | None]) -> int | None:
     """The sum of what is known; null where nothing is."""
     known = [value for value in values if isinstance(value, int)]
     return sum(known) if known else None
+
+
+def rounded(value_s: float | None) -> float | None:
+    """Seconds to a tenth of a millisecond; null where they are."""
+    return None if value_s is None else round(value_s, 4)

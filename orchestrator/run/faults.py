@@ -121,6 +121,7 @@ class Faults:
         crew = self._crew
         match fault.action:
             case "kill":
+                member.doomed = True
                 crew.strike(member, "SIGKILL")
             case "terminate":
                 crew.strike(member, "SIGTERM")
@@ -136,7 +137,7 @@ class Faults:
                 if member.over:
                     self._joining.come_back(member, fault.for_s or 0.0)
                 else:
-                    member.awaited_back = True
+                    member.awaited_back = member.doomed = True
                     member.away_s = fault.for_s or 0.0
                     crew.strike(member, "SIGKILL")
             case "scale":
@@ -159,7 +160,7 @@ def _can_be_hit(action: str, member: Member) -> bool:
     """Whether it is there to be hit; one that has ended can still be started again."""
     if action == "restart" and member.over:
         return True
-    running = Step.LAUNCHED <= member.step < Step.ENDED
+    running = Step.LAUNCHED <= member.step < Step.ENDED and not member.doomed
     return running and (action != "resume" or member.paused)
 
 
@@ -167,6 +168,8 @@ def _why_not(member: Member) -> str:
     if member.over:
         ended_s = member.exited.at_s if member.exited else member.changed_s
         return f"{member.name} ended at {ended_s:.2f} s"
+    if member.doomed:
+        return f"{member.name} has been killed already"
     if member.step < Step.LAUNCHED:
         return f"{member.name} has not been started yet"
     return f"{member.name} is not paused"

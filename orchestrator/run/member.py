@@ -44,9 +44,9 @@ class Member:
     """One process as the coordinator knows it. Times are seconds since the run's start.
 
     `joins` says that it comes, or comes again, while the run goes on, outside stages and barrier. One that is
-    `paused` by a fault either `resumes` or stands still for good. One that is `awaited_back` was ended in order to
-    be started again after `away_s`; one `called_off` will never be started. `past` adds up the counters
-    of earlier incarnations.
+    `paused` by a fault either `resumes` or stands still for good; one that is `doomed` has been sent a SIGKILL.
+    One that is `awaited_back` was ended in order to be started again after `away_s`; one `called_off` will never be
+    started. `past` adds up the counters of earlier incarnations.
     """
 
     spec: ProcessSpec
@@ -65,6 +65,7 @@ class Member:
     joins: bool = False
     paused: bool = False
     resumes: bool = False
+    doomed: bool = False
     awaited_back: bool = False
     away_s: float = 0.0
     called_off: bool = False
@@ -77,7 +78,8 @@ class Member:
         self.incarnation += 1
         self.step, self.pid, self.reading = Step.PLANNED, None, Reading()
         self.failed = self.exited = self.stop_told_s = None
-        self.finished = self.finish_told = self.paused = self.resumes = self.awaited_back = False
+        self.finished = self.finish_told = self.paused = self.resumes = False
+        self.doomed = self.awaited_back = False
         self.signals_sent, self.ends_told, self.joins = [], set(), True
 
     def heard(self, message: Up) -> bool:

@@ -1,11 +1,11 @@
 import io
 
-from scenes import PIPELINE, failing, launch, passing
+from scenes import PIPELINE, failing, launch, passing, retrying, scaled
 
 from orchestrator.cells import ansi
 from orchestrator.observers.console import Console
 from orchestrator.observers.tail import LogTail
-from orchestrator.run.events import ProblemFound, ProcessEnded, Progress, RunEnded
+from orchestrator.run.events import FaultFired, ProblemFound, ProcessEnded, Progress, RunEnded
 from roles.kit.slot import Count, Reading
 
 HEAD = """\
@@ -158,3 +158,35 @@ def test_events_of_processes_unknown_to_the_console_are_borne(tmp_path):
     stray = next(event for event in passing() if isinstance(event, ProcessEnded))
     (tmp_path / "sink-1.log").write_text("word\n")
     assert shown([stray], tmp_path) == "sink-1 | word\n"
+
+
+def test_a_fault_is_told_as_it_fires_with_whom_it_hits_where_its_words_do_not_say(tmp_path):
+    kill = FaultFired(at_s=0.5, fault=0, text="kill worker-2 at 380 ms", processes=("worker-2",))
+    pause = FaultFired(at_s=0.6, fault=1, text="pause any worker at 480 ms", processes=("worker-3",))
+    assert shown([*launch(), kill, pause], tmp_path).removeprefix(HEAD).splitlines() == [
+        "fault: kill worker-2 at 380 ms",
+        "fault: pause any worker at 480 ms: worker-3",
+    ]
+
+
+def test_who_joins_is_told_and_takes_part_in_what_is_shown(tmp_path):
+    (tmp_path / "worker-4.log").write_text("here\n")
+    joined = {"worker-4": Reading(ports={"tasks": Count(received=7), "results": Count(sent=7)})}
+    events = [*scaled()[:18], progress(5.2, 10), Progress(at_s=10.4, readings=joined)]
+    assert shown(events, tmp_path).removeprefix(HEAD).splitlines() == [
+        "fault: scale worker to 4 at 880 ms: worker-4",
+        "worker-4     | here",
+        "  5.2 s: sink 30 received; worker 30 received, 30 sent; ventilator 100 sent",
+        "  10.4 s: sink 30 received; worker 37 received, 37 sent (1.3/s); ventilator 100 sent",
+    ]
+
+
+def test_who_is_started_again_is_told(tmp_path):
+    assert "server-1 is started again\n" in shown(retrying(), tmp_path)
+
+
+def test_an_expected_death_is_no_failure(tmp_path):
+    later = Progress(at_s=2.0, readings={})
+    text = shown([*retrying()[:10], later], tmp_path)
+    assert "· server-1 killed by SIGKILL at 0.31 s\n" in text
+    assert "✗" not in text

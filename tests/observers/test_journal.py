@@ -1,11 +1,11 @@
 import json
 
 import pytest
-from scenes import failing, passing
+from scenes import expecting, failing, line, passing, retrying, scaled
 
 from orchestrator.observers.journal import Journal, JournalError, read_journal
-from orchestrator.outcome.summary import summarise
-from orchestrator.run.events import Progress
+from orchestrator.outcome.summary import summarise, to_json
+from orchestrator.run.events import ProcessFinished, Progress
 
 
 def write(path, events):
@@ -15,13 +15,31 @@ def write(path, events):
     assert journal.fault is None
 
 
-@pytest.mark.parametrize("events", [passing(), failing()], ids=["passing", "failing"])
+EXPECTED = expecting(retrying(), line("client.received", "== 10"), line("client.p99_ms", "<= 5"))
+RUNS = {"passing": passing(), "failing": failing(), "retrying": EXPECTED, "scaled": scaled()}
+
+
+@pytest.mark.parametrize("events", RUNS.values(), ids=RUNS)
 def test_what_is_written_is_read_again(tmp_path, events):
     path = tmp_path / "events.jsonl"
     write(path, events)
     kept = [event for event in events if not isinstance(event, Progress)]
     assert read_journal(path) == kept
-    assert summarise(read_journal(path)) == summarise(events)
+    assert to_json(summarise(read_journal(path))) == to_json(summarise(events))
+
+
+def test_a_result_of_any_kind_gives_the_same_summary_again(tmp_path):
+    path = tmp_path / "events.jsonl"
+    result = {"bytes": b"x", "many": {1: (2, 3)}, "nan": float("nan"), "set": {4}}
+    told = ProcessFinished(at_s=1.0, process="sink-1", pid=4710, result=result)
+    lines = (
+        line("sink.result.many.1", "!= 0"),
+        line("sink.result.nan", "!= 0"),
+        line("sink.result.bytes", "== x"),
+    )
+    events = expecting([*passing()[:-1], told, passing()[-1]], *lines)
+    write(path, events)
+    assert to_json(summarise(read_journal(path))) == to_json(summarise(events))
 
 
 def test_each_event_is_a_line_as_it_comes_and_progress_is_none(tmp_path):

@@ -2,10 +2,10 @@ import json
 
 import msgspec
 import pytest
-from scenes import PIPELINE, failing, not_ready, passing, request_reply
+from scenes import PIPELINE, failing, not_ready, passing, request_reply, retrying, scaled
 
 from orchestrator.outcome.summary import CUT_SHORT, summarise, to_json
-from orchestrator.outcome.values import Replies
+from orchestrator.outcome.values import FaultSummary, Replies
 from orchestrator.run.events import (
     BookClosed,
     LinkOutline,
@@ -218,3 +218,65 @@ def test_a_restarted_process_shows_its_last_incarnation():
     again = ProcessLaunched(at_s=1.0, process="worker-1", pid=99, incarnation=1)
     worker = named(summarise([*passing()[:13], again]).processes, "worker-1")
     assert (worker.pid, worker.incarnation, worker.restarts) == (99, 1, 1)
+
+
+def test_of_several_incarnations_the_counts_add_up_and_the_rest_is_the_last_one_s():
+    server = named(summarise(retrying()).processes, "server-1")
+    assert (server.pid, server.incarnation, server.restarts) == (11, 1, 1)
+    assert (server.outcome, server.exit_code, server.signal) == ("stopped", 0, None)
+    assert (server.launched_s, server.ready_s, server.ended_s) == (0.5, 0.55, 1.0)
+    assert (server.busy_s, server.cpu_s, server.max_rss_bytes) == (0.2, 0.04, 21_000_000)
+    assert (server.ports["clients"].received, server.ports["clients"].sent) == (11, 10)
+
+
+def test_an_incarnation_that_never_came_is_no_restart():
+    never = ProcessEnded(
+        at_s=1.0, process="server-1", pid=None, incarnation=1, outcome="not_started", exit_code=None, signal=None,
+        busy_s=None, cpu_s=None, max_rss_bytes=None, ports={},
+    )  # fmt: skip
+    again = {"ProcessLaunched", "ProcessReady", "ProcessEnded"}
+    kept = [
+        event
+        for event in retrying()
+        if not (event.at_s >= 0.5 and type(event).__name__ in again and event.process == "server-1")
+    ]
+    server = named(summarise([*kept[:-1], never, kept[-1]]).processes, "server-1")
+    assert (server.outcome, server.incarnation, server.restarts) == ("not_started", 1, 0)
+    assert (server.ports["clients"].received, server.elapsed_s) == (4, 0.21)
+
+
+def test_latencies_are_told_of_a_process_and_of_its_node():
+    summary = summarise(retrying())
+    assert named(summary.processes, "client-1").latency == summary.nodes[1].latency
+    assert summary.nodes[0].latency is None
+    assert summary.nodes[1].latency.count == 10
+    assert summary.nodes[1].latency.p90_ms == pytest.approx(0.064, rel=0.03)
+
+
+def test_counters_that_only_some_ports_keep_are_left_out_of_the_others():
+    ports = {one["name"]: one["ports"] for one in json.loads(to_json(summarise(retrying())))["processes"]}
+    assert ports["server-1"]["clients"] == {"sent": 10, "received": 11, "bytes": 0}
+    assert ports["client-1"]["server"] == {
+        "sent": 11, "received": 10, "bytes": 0, "duplicates": 0, "retried": 1, "late": 0,
+    }  # fmt: skip
+
+
+def test_every_fault_is_told_whether_it_fired_or_not():
+    assert summarise(retrying()).faults == (
+        FaultSummary(text="restart server-1 at 200 ms", fired_s=0.3, processes=("server-1",), line=20),
+        FaultSummary(text="kill client-1 once server-1.received is 1000", fired_s=None, line=21),
+    )
+
+
+def test_who_joins_stands_with_its_node():
+    summary = summarise(scaled())
+    assert [process.name for process in summary.processes][1:5] == [f"worker-{n}" for n in (1, 2, 3, 4)]
+    assert named(summary.processes, "worker-4").share == 0.1
+    assert summary.nodes[1].processes == 4
+
+
+def test_the_time_of_a_process_ends_when_its_part_is_done():
+    ventilator = named(summarise(passing()).processes, "ventilator-1")
+    assert (ventilator.finished_s, ventilator.ended_s, ventilator.elapsed_s) == (1.0, 1.85, 0.88)
+    worker = named(summarise(failing()).processes, "worker-2")
+    assert (worker.finished_s, worker.elapsed_s) == (None, 0.72)

@@ -1,11 +1,21 @@
 import msgspec
-from scenes import failing, not_ready, passing, request_reply
+from scenes import always, expecting, failing, line, not_ready, passing, request_reply, retrying, scaled
 
 from orchestrator.cells import ansi
+from orchestrator.outcome.remarks import SHOWN_EXPECTATIONS, SHOWN_PROBLEMS
 from orchestrator.outcome.summary import summarise
 from orchestrator.outcome.tables import MANY
-from orchestrator.outcome.text import SHOWN_PROBLEMS, report_text
-from orchestrator.run.events import BookClosed, ProblemFound, ProcessEnded, ProcessFailed, RunEnded
+from orchestrator.outcome.text import report_text
+from orchestrator.run.events import (
+    BookClosed,
+    FaultFired,
+    ProblemFound,
+    ProcessEnded,
+    ProcessFailed,
+    RunEnded,
+    RunStarted,
+)
+from roles.kit.slot import Count
 
 PASSED = """\
 PROCESS       OUTCOME   EXIT  RECEIVED  SENT  RATE  SHARE  BUSY   CPU    MEMORY
@@ -169,3 +179,97 @@ def test_colours_change_nothing_else():
     for code in ("32", "31", "33", "2", "1", "0"):
         plain = plain.replace(f"\x1b[{code}m", "")
     assert plain == text_of(failing())
+
+
+RETRIED = """\
+PROCESS   OUTCOME   EXIT  RECEIVED  SENT  RETRIED  RESTARTS  RATE  SHARE  BUSY   CPU    MEMORY
+server-1  stopped   0     11        10    –        1         14/s  –      0.2 s  0.0 s  21 MB
+client-1  finished  0     10        11    1        0         12/s  –      0.1 s  0.0 s  20 MB
+
+LINK             SENT  RECEIVED  LOST
+hello            11    11        0
+hello (replies)  10    10        0
+
+client  10 round trips: p50 0.06 ms, p99 16.64 ms
+✓ client.received == 10
+✓ client.p99_ms <= 50, was 16.64
+fault: restart server-1 at 200 ms: fired at 0.30 s, server-1
+fault: kill client-1 once server-1.received is 1000: never fired
+· server-1 killed by SIGKILL at 0.31 s   topology.yaml:9
+✗ server.received == 10, was 11                                 topology.yaml:41
+✗ hello.sent <= client.received, was 11 (client.received: 10)   topology.yaml:42
+FAILED, exit 1. Report: .runs/latest
+"""
+
+
+def test_expectations_faults_and_notes_are_told_before_what_went_wrong():
+    lines = (
+        line("client.received", "== 10"),
+        line("client.p99_ms", "<= 50"),
+        line("server.received", "== 10", 41),
+        line("hello.sent", "<= client.received", 42),
+        always("server.exit_code"),
+    )
+    logs = {"server-1": ["of no interest: its death was expected"]}
+    assert text_of(expecting(retrying(), *lines), logs=logs) == RETRIED
+
+
+def test_the_log_of_a_process_whose_death_was_expected_is_not_shown():
+    def excused(event):
+        told = isinstance(event, ProblemFound) and event.process == "worker-2"
+        return msgspec.structs.replace(event, expected=True) if told else event
+
+    text = text_of(map(excused, failing()), logs={"worker-2": ["a word"], "worker-3": ["another"]})
+    assert "· worker-2 killed by SIGKILL at 0.84 s" in text
+    assert "a word" not in text
+    assert "another" in text
+
+
+def test_what_must_always_hold_is_not_praised():
+    assert "✓" not in text_of(expecting(passing(), always("tasks.lost")))
+
+
+def test_of_very_many_expectations_the_first_are_told():
+    text = text_of(expecting(passing(), *[line("sink.received", "== 100")] * (SHOWN_EXPECTATIONS + 2)))
+    assert text.count("✓") == SHOWN_EXPECTATIONS
+    assert "… and 2 more expectations in summary.json" in text
+
+
+def test_a_fault_that_hits_many_names_the_first_and_the_last():
+    hit = tuple(f"worker-{n}" for n in range(4, 12))
+
+    def widened(event):
+        return msgspec.structs.replace(event, processes=hit) if isinstance(event, FaultFired) else event
+
+    text = text_of(map(widened, scaled()))
+    assert "fault: scale worker to 4 at 880 ms: fired at 1.00 s, worker-4 … worker-11 (8)\n" in text
+
+
+def test_missed_updates_have_a_column_where_they_are_counted():
+    def numbered(event):
+        if isinstance(event, RunStarted):
+            first = msgspec.structs.replace(
+                event.processes[0], sequenced=("updates",), ports={"updates": "SUB"}
+            )
+            return msgspec.structs.replace(event, processes=(first, *event.processes[1:]))
+        if isinstance(event, ProcessEnded) and event.process == "ventilator-1":
+            return msgspec.structs.replace(event, ports={"updates": Count(received=90, missed=10)})
+        return event
+
+    assert "MISSED" not in text_of(passing())
+    rows = [row.split() for row in text_of(map(numbered, passing())).splitlines()[:6]]
+    assert rows[0][3:6] == ["RECEIVED", "SENT", "MISSED"]
+    assert [row[3:6] for row in rows if row[0] in ("sink-1", "ventilator-1")] == [
+        ["100", "–", "–"],
+        ["90", "–", "10"],
+    ]
+
+
+def test_what_came_twice_has_a_column_where_anything_did():
+    def twice(event):
+        return msgspec.structs.replace(event, duplicates=4) if isinstance(event, BookClosed) else event
+
+    assert "DUPLICATES" not in text_of(passing())
+    lines = text_of(map(twice, passing())).splitlines()
+    assert "LINK     SENT  RECEIVED  LOST  DUPLICATES" in lines
+    assert "tasks    100   100       0     4" in lines

@@ -1,0 +1,228 @@
+"""Faults with real processes: what is broken, what goes on, what the books say, and the words for what could not be."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from harness import Project
+
+pytestmark = pytest.mark.system
+
+SLOW = """\
+    import time
+
+
+    def nap(task):
+        time.sleep(0.002)
+        return task
+    """
+PIPELINE = """\
+    p:
+      endpoints: {tasks: ipc, results: %(address)s}
+      nodes:
+        ventilator: {role: ventilator, bind: tasks, params: {count: %(count)s, rate: 1000}}
+        worker: {role: worker, connect: [tasks, results], replicas: 3, params: {call: 'slow:nap'}}
+        sink: {role: sink, bind: results, params: {into: got.jsonl}}
+      expect: %(expect)s
+      faults: %(faults)s
+    """
+
+
+def pipeline(project: Project, faults, expect=None, *, count=600, address="ipc"):
+    project.write("slow.py", SLOW)
+    filled = {
+        "count": count,
+        "expect": json.dumps(expect or {}),
+        "faults": json.dumps(faults),
+        "address": address,
+    }
+    project.topology(PIPELINE % filled)
+
+
+def got(project):
+    return [json.loads(line) for line in (project.folder / "got.jsonl").read_text().splitlines()]
+
+
+def texts(outcome):
+    return [problem["text"] for problem in outcome.problems]
+
+
+@pytest.mark.parametrize("address", ["ipc", "'tcp://127.0.0.1:*'"])
+def test_a_kill_that_is_expected_ends_nobody_else(project: Project, address):
+    pipeline(
+        project,
+        [{"when": {"sink.received": 60}, "kill": "worker-2"}],
+        {
+            "worker-2.exit_code": "SIGKILL",
+            "worker.exit_code": [0, "SIGKILL"],
+            "tasks.lost": "0..599",
+            "results.lost": "0..1",
+        },
+        address=address,
+    )
+    outcome = project.run().passed()
+    lost = outcome.links["tasks"]["lost"]
+    # All that was not lost was done: the others were not cut short.
+    assert len(got(project)) == 600 - lost - outcome.links["results"]["lost"]
+    assert outcome.processes["worker-2"]["outcome"] == "killed"
+    assert outcome.summary["notes"][0]["text"].startswith("worker-2 killed by SIGKILL")
+    assert [fault["processes"] for fault in outcome.summary["faults"]] == [["worker-2"]]
+
+
+def test_the_same_kill_fails_a_run_that_expects_nothing(project: Project):
+    pipeline(project, [{"when": {"sink.received": 60}, "kill": "worker-2"}])
+    outcome = project.run()
+    assert outcome.exit_code == 1
+    assert texts(outcome)[0].startswith("worker-2 killed by SIGKILL")
+
+
+def test_a_restarted_worker_does_its_share_and_its_counts_add_up(project: Project):
+    pipeline(
+        project,
+        [{"when": {"sink.received": 60}, "restart": "worker-2", "for": "50ms"}],
+        {"tasks.lost": "0..599", "results.lost": "0..1"},
+    )
+    outcome = project.run().passed()
+    again = outcome.processes["worker-2"]
+    assert (again["incarnation"], again["restarts"], again["outcome"]) == (1, 1, "finished")
+    link = outcome.links["tasks"]
+    assert link["received"] == sum(one["ports"]["tasks"]["received"] for one in outcome.of_node("worker"))
+    assert link["received"] + link["lost"] == 600
+    assert len(got(project)) == link["received"] - outcome.links["results"]["lost"]
+    second = [
+        event
+        for event in run_events(project)
+        if event["event"] == "ProcessEnded" and event["incarnation"] == 1
+    ]
+    assert second[0]["ports"]["tasks"]["received"] > 0
+
+
+def run_events(project):
+    (journal,) = project.folder.glob("runs/*/events.jsonl")
+    return [json.loads(line) for line in journal.read_text().splitlines()]
+
+
+@pytest.mark.parametrize("address", ["ipc", "'tcp://127.0.0.1:*'"])
+def test_a_restarted_sink_binds_where_it_was_and_workers_find_it_again(project: Project, address):
+    pipeline(
+        project,
+        [{"when": {"sink.received": 60}, "restart": "sink"}],
+        {"results.lost": "0..599", "sink.restarts": 1},
+        address=address,
+    )
+    outcome = project.run().passed()
+    link = outcome.links["results"]
+    assert link["sent"] == 600
+    assert link["received"] + link["lost"] == 600
+    assert link["received"] > 60
+
+
+def test_workers_that_are_added_take_their_share_and_nothing_is_lost(project: Project):
+    pipeline(
+        project,
+        [{"when": {"sink.received": 60}, "scale": {"worker": 6}}],
+        {"sink.received": 600, "worker-6.received": ">= 5", "tasks.lost": 0},
+    )
+    outcome = project.run().balanced()
+    assert len(outcome.of_node("worker")) == 6
+    assert sorted(got(project)) == list(range(1, 601))
+
+
+def test_a_paused_worker_goes_on_and_nothing_is_lost(project: Project):
+    pipeline(project, [{"when": {"sink.received": 60}, "pause": "any worker", "for": "700ms"}])
+    outcome = project.run("--set", "p.stall=500ms").balanced()
+    assert outcome.summary["elapsed_s"] > 0.7
+    assert sorted(got(project)) == list(range(1, 601))
+
+
+def test_the_seed_decides_whom_any_hits(project: Project):
+    pipeline(
+        project,
+        [{"at": "10ms", "kill": "any worker"}],
+        {"worker.exit_code": [0, "SIGKILL"], "tasks.lost": ">= 0", "results.lost": "0..1"},
+    )
+    hit = {}
+    for seed in (1, 2, 3, 4, 1, 2, 3, 4):
+        (fault,) = project.run("--seed", str(seed)).passed().summary["faults"]
+        assert hit.setdefault(seed, fault["processes"]) == fault["processes"]
+    assert len({tuple(names) for names in hit.values()}) > 1
+
+
+def test_what_never_came_to_pass_and_who_was_gone_already_is_told(project: Project):
+    pipeline(
+        project,
+        [
+            {"when": {"sink.received": 30}, "kill": "worker-1"},
+            {"when": {"sink.received": 50}, "kill": "worker-1"},
+            {"at": "50s", "pause": "sink"},
+            {"when": {"sink.received": 5000}, "kill": "sink"},
+        ],
+        {"worker.exit_code": [0, "SIGKILL"], "tasks.lost": ">= 0", "results.lost": "0..1"},
+        count=200,
+    )
+    outcome = project.run()
+    assert outcome.exit_code == 1
+    told = texts(outcome)
+    assert len(told) == 3
+    assert told[0].startswith("cannot kill worker-1 when sink.received is 50: worker-1 ")
+    assert told[1].startswith("fault never fired: pause sink 50 s after Go (the run was over at ")
+    assert told[2].startswith(
+        "fault never fired: kill sink when sink.received is 5,000 (sink.received came to "
+    )
+    assert [problem["line"] for problem in outcome.problems] == [10, 10, 10]
+    assert [fault["fired_s"] is None for fault in outcome.summary["faults"]] == [False, True, True, True]
+
+
+def test_clients_that_are_up_before_the_server_lose_nothing(project: Project):
+    project.topology("""\
+        p:
+          endpoints: {hello: ipc}
+          nodes:
+            server: {role: server, bind: hello, start_delay: 500ms}
+            client: {role: client, connect: hello, replicas: 3, params: {requests: 10}}
+          expect: {client.received: 30, hello.lost: 0, hello.replies.lost: 0}
+        """)
+    outcome = project.run().passed()
+    launched = {name: process["launched_s"] for name, process in outcome.processes.items()}
+    assert launched["server-1"] >= max(launched[f"client-{k}"] for k in (1, 2, 3)) + 0.5
+
+
+def test_an_interrupt_does_not_wait_for_who_has_not_come(project: Project):
+    project.topology("""\
+        p:
+          endpoints: {hello: ipc}
+          nodes:
+            server: {role: server, bind: hello, start_delay: 100s}
+            client: {role: client, connect: hello, params: {requests: 10}}
+        """)
+    run = project.start()
+    run.wait_for("RunReady")
+    run.signal(2)
+    outcome = run.outcome(20)
+    assert outcome.exit_code == 130
+    assert outcome.processes["server-1"]["outcome"] == "not_started"
+
+
+def test_a_report_is_rebuilt_byte_for_byte_from_the_journal(project: Project):
+    import subprocess
+    import sys
+
+    pipeline(
+        project,
+        [
+            {"when": {"sink.received": 60}, "restart": "worker-2"},
+            {"when": {"sink.received": 90}, "scale": {"worker": 5}},
+        ],
+        {"tasks.lost": ">= 0", "results.lost": "0..1", "sink.received": 1, "worker.received.jain": "> 0"},
+    )
+    outcome = project.run()
+    assert outcome.exit_code == 1
+    summary = (outcome.run_dir / "summary.json").read_bytes()
+    (outcome.run_dir / "summary.json").unlink()
+    subprocess.run(
+        [sys.executable, "-m", "orchestrator", "report", str(outcome.run_dir)],
+        check=True,
+        capture_output=True,
+    )
+    assert (outcome.run_dir / "summary.json").read_bytes() == summary
