@@ -67,6 +67,10 @@ _set = click.option(
     help="Use another value, as pipeline.nodes.worker.replicas=8. May be repeated.",
 )
 _json = click.option("--json", "json", metavar="PATH|-", help="Write a JSON document there; - is stdout.")
+_junit = click.option(
+    "--junit", "junit", metavar="PATH|-", help="Write JUnit XML there: a case a process and an expectation."
+)
+_markdown = click.option("--markdown", "markdown", metavar="PATH|-", help="Write a page in Markdown there.")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -92,6 +96,8 @@ def commands() -> None:
 )
 @click.option("--run-dir", type=click.Path(path_type=Path, file_okay=False), help="Keep the record there.")
 @_json
+@_junit
+@_markdown
 @click.option("--quiet", is_flag=True, help="Show neither progress nor what roles print.")
 def run_command(  # noqa: PLR0917 - click passes them by name
     file: str,
@@ -102,6 +108,8 @@ def run_command(  # noqa: PLR0917 - click passes them by name
     seed: int | None,
     run_dir: Path | None,
     json: str | None,
+    junit: str | None,
+    markdown: str | None,
     quiet: bool,
 ) -> int:
     """Run the topology and report on it.
@@ -112,6 +120,7 @@ def run_command(  # noqa: PLR0917 - click passes them by name
     if engine != "local":
         raise click.UsageError(f"cannot use engine '{engine}': not supported by this version yet (use local)")
     from orchestrator.run.runner import run_plan  # noqa: PLC0415 - start-up
+    from orchestrator.verbs.github import actions  # noqa: PLC0415 - start-up
     from orchestrator.verbs.running import RunOptions, run  # noqa: PLC0415 - start-up
 
     options = RunOptions(
@@ -123,9 +132,11 @@ def run_command(  # noqa: PLR0917 - click passes them by name
         seed=seed,
         run_dir=run_dir,
         json=json,
+        junit=junit,
+        markdown=markdown,
         quiet=quiet,
     )
-    return run(options, _terminal(), run_plan)
+    return run(options, _terminal(), run_plan, actions(os.environ))
 
 
 @commands.command("validate")
@@ -134,9 +145,16 @@ def run_command(  # noqa: PLR0917 - click passes them by name
 @click.option("--json", "json", is_flag=True, help="Print a JSON document.")
 def validate_command(files: Sequence[str], overrides: Sequence[tuple[str, str]], json: bool) -> int:
     """Check topologies; start nothing, import nothing of theirs."""
+    from orchestrator.verbs.github import actions  # noqa: PLC0415 - start-up
     from orchestrator.verbs.showing import validate  # noqa: PLC0415 - start-up
 
-    return validate(files or [DEFAULT_FILE], overrides=overrides, json=json, terminal=_terminal())
+    return validate(
+        files or [DEFAULT_FILE],
+        overrides=overrides,
+        json=json,
+        terminal=_terminal(),
+        actions=actions(os.environ),
+    )
 
 
 @commands.command("plan")
@@ -176,14 +194,16 @@ def schema_command() -> int:
 @commands.command("report")
 @click.argument("run_dir", type=click.Path(path_type=Path))
 @_json
-def report_command(run_dir: Path, json: str | None) -> int:
+@_junit
+@_markdown
+def report_command(run_dir: Path, json: str | None, junit: str | None, markdown: str | None) -> int:
     """Rebuild the report and summary.json of a run from its events.jsonl.
 
     Exits with 0 where it could, whatever the run's verdict was.
     """
     from orchestrator.verbs.reporting import report  # noqa: PLC0415 - start-up
 
-    return report(run_dir, json=json, terminal=_terminal())
+    return report(run_dir, json=json, junit=junit, markdown=markdown, terminal=_terminal())
 
 
 def _terminal() -> Terminal:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
 
 from orchestrator.cells import printable, times
 from orchestrator.directions import counts_received, counts_sent
+from orchestrator.mermaid import Direction, quoted
+from orchestrator.mermaid import edge as arrow
 from orchestrator.run.plan import Link, Plan
 from roles.kit.spec import SOCKETS_TOKEN, ProcessSpec
-
-Direction = Literal["in", "out", "both", "none"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,11 +77,11 @@ def mermaid(*plans: Plan) -> str:
     """A Mermaid flowchart, each pattern in a box of its own, with a newline at its end."""
     lines = ["flowchart LR"]
     for plan in plans:
-        lines.append(f'  subgraph {plan.pattern}_p["{_html(_title(plan))}"]')
-        lines += [f'    {plan.pattern}_n_{name}["{_html(label)}"]' for name, label in _nodes(plan).items()]
+        lines.append(f"  subgraph {plan.pattern}_p[{quoted(_title(plan))}]")
+        lines += [f"    {plan.pattern}_n_{name}[{quoted(label)}]" for name, label in _nodes(plan).items()]
         for link in plan.links:
             label = f"{link.endpoint}\n{shown_addresses(link.addresses)}".strip()
-            lines.append(f'    {plan.pattern}_e_{link.endpoint}(["{_html(label)}"])')
+            lines.append(f"    {plan.pattern}_e_{link.endpoint}([{quoted(label)}])")
         lines += [f"    {_mermaid_edge(plan.pattern, edge)}" for edge in edges(plan)]
         lines.append("  end")
     return "\n".join(lines) + "\n"
@@ -94,23 +93,7 @@ def _title(plan: Plan) -> str:
 
 def _mermaid_edge(pattern: str, edge: Edge) -> str:
     node, endpoint = f"{pattern}_n_{edge.node}", f"{pattern}_e_{edge.endpoint}"
-    label = f'|"{_html(edge.label)}"|'
-    match edge.direction:
-        case "out":
-            return f"{node} -->{label} {endpoint}"
-        case "in":
-            return f"{endpoint} -->{label} {node}"
-        case "both":
-            return f"{node} <-->{label} {endpoint}"
-        case _:
-            return f"{node} ---{label} {endpoint}"
-
-
-def _html(text: str) -> str:
-    """Text for a quoted Mermaid label, which knows HTML and entities written with `#`."""
-    for char, entity in (("#", "#35;"), ("&", "#amp;"), ('"', "#quot;"), ("<", "#lt;"), (">", "#gt;")):
-        text = text.replace(char, entity)
-    return "<br/>".join(printable(line) for line in text.split("\n"))
+    return arrow(node, endpoint, edge.label, edge.direction)
 
 
 def dot(*plans: Plan) -> str:

@@ -1,1 +1,10 @@
 """Its folder is on the path of every test, and with it what tests share."""
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def _no_job(monkeypatch):
+    """A test run by a GitHub Actions job is none itself, and leaves the job's summary alone."""
+    for name in ("GITHUB_ACTIONS", "GITHUB_WORKSPACE", "GITHUB_STEP_SUMMARY"):
+        monkeypatch.delenv(name, raising=False)

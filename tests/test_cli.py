@@ -93,6 +93,10 @@ def test_it_runs_as_a_module():
         ["plan", "--pattern", "nothing"],
         ["plan", "nothing.yaml"],
         ["plan", "--json", "nowhere/plan.json"],
+        ["run", "--junit", "nowhere/out.xml"],
+        ["run", "--markdown", "."],
+        ["run", "--junit", "-", "--json", "-"],
+        ["report", ".", "--junit", "out", "--markdown", "out"],
         ["validate", "nothing.yaml"],
         ["validate", "."],
     ],
@@ -134,6 +138,29 @@ def test_validate_for_machines(call):
     bad, good = document["files"]
     assert (bad["ok"], bad["problems"][0]["code"], bad["problems"][0]["line"]) == (False, "unknown-key", 8)
     assert (good["ok"], good["patterns"], good["nodes"], good["problems"]) == (True, 2, 5, [])
+
+
+def test_validate_annotates_in_a_job(call, monkeypatch, folder):
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setenv("GITHUB_WORKSPACE", str(folder.parent))
+    Path("bad.yaml").write_text(TOPOLOGY.replace("replicas: 3", "replica: 3"))
+    _, out, err = call("validate", "--json", "bad.yaml", "topology.yaml")
+    assert [entry["ok"] for entry in json.loads(out)["files"]] == [False, True]
+    assert err == (
+        f"::error file={folder.name}/bad.yaml,line=8,col=57,title=unknown-key::"
+        "unknown key 'replica' (did you mean 'replicas'?)\n"
+    )
+
+
+def test_run_and_report_in_a_job(call, monkeypatch, folder):
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", "step.md")
+    Path("topology.yaml").write_text(TOPOLOGY.replace("replicas: 3", "replica: 3"))
+    code, _, err = call("run", "--junit", "out.xml", "--markdown", "out.md")
+    assert code == 2
+    assert "::error file=topology.yaml,line=8,col=57,title=unknown-key::" in err
+    assert Path("step.md").read_bytes() == Path("out.md").read_bytes()
+    assert Path("out.xml").read_text().startswith("<?xml ")
 
 
 def test_plan_shows_the_order_derived_from_the_sockets(call):

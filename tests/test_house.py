@@ -98,6 +98,23 @@ def test_every_verb_and_option_is_told():
             assert option in told, f"{verb} {option}"
 
 
+def test_the_workflow_in_the_readme_calls_what_there_is():
+    (block,) = [block for language, block in FENCE.findall(text("README.md")) if "runs-on:" in block]
+    (job,) = yaml.safe_load(block)["jobs"].values()
+    typed = [shlex.split(step["run"]) for step in job["steps"] if "run" in step]
+    assert typed[0] == ["make", "setup"]
+    assert [words[:2] for words in typed[1:]] == [
+        [".venv/bin/orchestrator", "validate"], [".venv/bin/orchestrator", "run"],
+    ]  # fmt: skip
+    for _, verb, *words in typed[1:]:
+        options = {option for one in commands.commands[verb].params for option in one.opts}
+        assert {word for word in words if word.startswith("--")} <= options
+    written = dict(zip(typed[2], typed[2][1:], strict=False))
+    uploaded = job["steps"][-1]["with"]["path"].split()
+    assert uploaded == [written["--run-dir"], written["--junit"], written["--markdown"]]
+    assert not any(name.startswith(".") for name in uploaded), "hidden files are not uploaded"
+
+
 def test_every_key_of_the_file_is_told():
     told = set(SPAN.findall(text("README.md")))
     for form in (FileForm, PatternForm, NodeForm, EndpointForm):

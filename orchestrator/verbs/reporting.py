@@ -4,35 +4,66 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
+
 from orchestrator.observers.journal import JournalError, read_journal
 from orchestrator.observers.tail import last_lines
+from orchestrator.outcome.entries import Run
 from orchestrator.outcome.summary import CUT_SHORT, summarise, to_json
 from orchestrator.outcome.text import report_text
 from orchestrator.outcome.values import Summary
-from orchestrator.rundir import EVENTS, SUMMARY, recorded_runs
+from orchestrator.rundir import EVENTS, PLAN, SUMMARY, recorded_runs
 from orchestrator.terminal import Terminal
-from orchestrator.verbs.documents import check_target, outcome_document, worst, write_document
+from orchestrator.verbs.documents import Outcome, on_stdout, outcome_documents, write_documents
 from orchestrator.verbs.fault import fault
+from orchestrator.verbs.tails import tails
 
 
-def report(folder: Path, *, json: str | None, terminal: Terminal) -> int:
-    """Rebuild the summary and the report of the run in `folder`, or of each in it; 0 where that can be."""
-    check_target(json)
+class _PlanLines(msgspec.Struct):
+    """Of a plan's record, where its pattern stands in the file."""
+
+    lines: dict[str, int] = {}
+
+
+def report(
+    folder: Path,
+    *,
+    terminal: Terminal,
+    json: str | None = None,
+    junit: str | None = None,
+    markdown: str | None = None,
+) -> int:
+    """Rebuild the summary and the reports of the run in `folder`, or of each in it.
+
+    0 where that can be, 3 where a document cannot be written.
+    """
+    documents = outcome_documents(json=json, junit=junit, markdown=markdown)
     found = recorded_runs(folder)
     if not found:
         text = f"cannot report: it has no {EVENTS}"
         raise fault(
             text, code="no-run", file=str(folder), hint="name the directory of a run, as .runs/latest"
         )
-    summaries = []
-    for place in found:
-        summary = _rebuilt(place, terminal)
-        summaries.append(summary)
-        if json != "-":
+    outcome = Outcome()
+    for place, summary in _in_order([(place, _rebuilt(place, terminal)) for place in found]):
+        outcome.entries.append(Run(summary=summary, logs=tails(summary, place)))
+        outcome.codes.append(summary.exit_code)
+        if not on_stdout(documents):
             terminal.answer(_text(summary, place, terminal) + ("\n" if len(found) > 1 else ""))
-    exit_code = worst(summary.exit_code for summary in summaries)
-    write_document(outcome_document(exit_code=exit_code, runs=summaries, problems=[]), json, terminal)
-    return 0
+    return write_documents(documents, outcome, terminal)
+
+
+def _in_order(runs: list[tuple[Path, Summary]]) -> list[tuple[Path, Summary]]:
+    """The runs as they came: by their starts, and within a second by the places of their patterns in the file."""
+    return sorted(runs, key=lambda run: (run[1].started_at, _first_line(run[0]), run[1].pattern))
+
+
+def _first_line(place: Path) -> int:
+    try:
+        plan = msgspec.json.decode((place / PLAN).read_bytes(), type=_PlanLines)
+    except (OSError, msgspec.MsgspecError):
+        return 0
+    return min(plan.lines.values(), default=0)
 
 
 def _rebuilt(place: Path, terminal: Terminal) -> Summary:

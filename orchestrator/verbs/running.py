@@ -6,9 +6,9 @@ import secrets
 import shutil
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import msgspec
 
@@ -18,16 +18,26 @@ from orchestrator.observers.console import Console, Drawing
 from orchestrator.observers.journal import Journal
 from orchestrator.observers.tail import LogTail, last_lines
 from orchestrator.observers.totals import known_totals
+from orchestrator.outcome.annotations import of_problems, of_summary
+from orchestrator.outcome.entries import Refusal, Run
 from orchestrator.outcome.summary import summarise, to_json
 from orchestrator.outcome.text import report_text
 from orchestrator.outcome.values import Summary
 from orchestrator.run.events import Known, ProblemFound, Progress, RunEnded, RunStarted
 from orchestrator.run.plan import Plan
-from orchestrator.rundir import EVENTS, SUMMARY, RunDir, make_run_dir
+from orchestrator.rundir import EVENTS, PLAN, SUMMARY, RunDir, make_run_dir
 from orchestrator.terminal import Terminal
-from orchestrator.verbs.documents import check_target, outcome_document, worst, write_document
+from orchestrator.verbs.documents import (
+    STDOUT,
+    Outcome,
+    outcome_documents,
+    worst,
+    write_documents,
+)
 from orchestrator.verbs.fault import CommandError, fault
+from orchestrator.verbs.github import Actions
 from orchestrator.verbs.loading import Loaded, Overrides, load, make_plans
+from orchestrator.verbs.tails import tails
 
 DEFAULT_TIMEOUT_S = 600.0
 _INTERRUPTED = (130, 143)
@@ -45,7 +55,14 @@ class RunOptions:
     seed: int | None = None
     run_dir: Path | None = None
     json: str | None = None
+    junit: str | None = None
+    markdown: str | None = None
     quiet: bool = False
+
+    @property
+    def stdout_is_taken(self) -> bool:
+        """Whether a document is to stand there alone."""
+        return STDOUT in (self.json, self.junit, self.markdown)
 
 
 class Runner(Protocol):
@@ -67,40 +84,35 @@ class Runner(Protocol):
         ...
 
 
-@dataclass(slots=True)
-class _Outcome:
-    codes: list[int] = field(default_factory=list)
-    runs: list[Summary] = field(default_factory=list)
-    problems: list[dict[str, Any]] = field(default_factory=list)
-
-    def add(self, told: CommandError) -> None:
-        self.codes.append(told.exit_code)
-        self.problems += told.problems
-
-
-def run(options: RunOptions, terminal: Terminal, runner: Runner) -> int:
+def run(options: RunOptions, terminal: Terminal, runner: Runner, actions: Actions | None = None) -> int:
     """Run what the options ask for and report on it; the exit code, the worst of all patterns.
 
-    Raises CommandError where the JSON document that is asked for could not be written.
+    `actions` is the step of a GitHub Actions job that is to hear of it. Raises CommandError where a document
+    that is asked for could not be written.
     """
-    check_target(options.json)
-    outcome = _Outcome()
+    documents = outcome_documents(json=options.json, junit=options.junit, markdown=options.markdown)
+    outcome = Outcome()
     try:
         _run_patterns(options, terminal, runner, outcome)
     except CommandError as told:
-        terminal.tell(told.text + "\n")
-        outcome.add(told)
-    exit_code = worst(outcome.codes)
-    document = outcome_document(exit_code=exit_code, runs=outcome.runs, problems=outcome.problems)
-    try:
-        write_document(document, options.json, terminal)
-    except CommandError as told:
-        terminal.tell(told.text + "\n")
-        return worst([exit_code, told.exit_code])
-    return exit_code
+        _refuse(told, options.pattern or options.file, options, terminal, outcome)
+    failed = write_documents(documents, outcome, terminal)
+    if actions:
+        found = [one for summary in outcome.summaries for one in of_summary(summary)]
+        actions.annotate([*of_problems(outcome.problems), *found], terminal)
+        actions.summarise(outcome.entries, terminal)
+    return worst([outcome.exit_code, failed])
 
 
-def _run_patterns(options: RunOptions, terminal: Terminal, runner: Runner, outcome: _Outcome) -> None:
+def _refuse(told: CommandError, name: str, options: RunOptions, terminal: Terminal, outcome: Outcome) -> None:
+    """Tell, and keep for the documents, why a pattern or the whole file does not run."""
+    terminal.tell(told.text + "\n")
+    outcome.codes.append(told.exit_code)
+    outcome.problems += told.problems
+    outcome.entries.append(Refusal(name=name, file=options.file, text=told.text, problems=told.problems))
+
+
+def _run_patterns(options: RunOptions, terminal: Terminal, runner: Runner, outcome: Outcome) -> None:
     """Every pattern has its turn, whatever became of those before, unless the user interrupts."""
     loaded = load(options.file, options.overrides)
     outcome.problems += loaded.warnings
@@ -109,27 +121,26 @@ def _run_patterns(options: RunOptions, terminal: Terminal, runner: Runner, outco
     for plan in plans:
         one = _OneRun(options=options, loaded=loaded, plan=plan, terminal=terminal, several=len(plans) > 1)
         try:
-            summary = one.run(runner)
+            entry = one.run(runner)
         except CommandError as told:
-            terminal.tell(told.text + "\n")
-            outcome.add(told)
+            _refuse(told, plan.pattern, options, terminal, outcome)
             continue
-        outcome.runs.append(summary)
-        outcome.codes.append(summary.exit_code)
-        if summary.exit_code in _INTERRUPTED:
+        outcome.entries.append(entry)
+        outcome.codes.append(entry.summary.exit_code)
+        if entry.summary.exit_code in _INTERRUPTED:
             break
-    if len(plans) > 1 and not (options.quiet and options.json == "-"):
+    if len(plans) > 1 and not (options.quiet and options.stdout_is_taken):
         _say(options, terminal, _count(plans, outcome))
 
 
-def _count(plans: Sequence[Plan], outcome: _Outcome) -> str:
-    passed = sum(run.verdict == "passed" for run in outcome.runs)
+def _count(plans: Sequence[Plan], outcome: Outcome) -> str:
+    passed = sum(run.verdict == "passed" for run in outcome.summaries)
     return f"{plural(len(plans), 'pattern')}, {passed} passed\n"
 
 
 def _say(options: RunOptions, terminal: Terminal, text: str) -> None:
-    """The report is what was asked for, unless stdout is to hold the JSON document alone."""
-    if options.json != "-":
+    """The report is what was asked for, unless stdout is to hold a document alone."""
+    if not options.stdout_is_taken:
         terminal.answer(text)
     elif not options.quiet:
         terminal.tell(text)
@@ -143,7 +154,7 @@ class _OneRun:
     terminal: Terminal
     several: bool
 
-    def run(self, runner: Runner) -> Summary:
+    def run(self, runner: Runner) -> Run:
         """Run the pattern, keep its record and report on it; raises CommandError where it cannot begin."""
         place = self._place()
         events = self._observed(runner, place)
@@ -152,19 +163,22 @@ class _OneRun:
             (place.path / SUMMARY).write_bytes(to_json(summary))
         except OSError as error:
             self.terminal.tell(f"cannot write {place.shown}/{SUMMARY}: {error.strerror}\n")
-        style = self.terminal.out_style if self.options.json != "-" else self.terminal.err_style
+        self._report(summary, place)
+        return Run(summary=summary, logs=tails(summary, place.path))
+
+    def _report(self, summary: Summary, place: RunDir) -> None:
+        terminal, options = self.terminal, self.options
         ended = [process.name for process in summary.processes if process.outcome in ("failed", "killed")]
         text = report_text(
             summary,
             logs={name: last_lines(place.log(name)) for name in ended},
             place=place.shown,
-            style=style,
+            style=terminal.err_style if options.stdout_is_taken else terminal.out_style,
             several=self.several,
         )
-        if not self.options.quiet:
-            self.terminal.tell("\n")
-        _say(self.options, self.terminal, f"{text}\n" if self.several else text)
-        return summary
+        if not options.quiet:
+            terminal.tell("\n")
+        _say(options, terminal, f"{text}\n" if self.several else text)
 
     def _observed(self, runner: Runner, place: RunDir) -> list[Known]:
         """Run with the journal and the console looking on; all events but progress."""
@@ -231,7 +245,7 @@ class _OneRun:
         try:
             place = make_run_dir(asked, part=self.plan.pattern if self.several else "")
             plan_json = msgspec.json.format(msgspec.json.encode(self.plan, enc_hook=str), indent=2)
-            (place.path / "plan.json").write_bytes(plan_json + b"\n")
+            (place.path / PLAN).write_bytes(plan_json + b"\n")
             shutil.copyfile(self.loaded.path, place.path / self.loaded.path.name)
         except FileExistsError as error:
             text = f"cannot use the run directory {error}: it is not empty"

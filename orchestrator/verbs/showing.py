@@ -3,28 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
 
 from orchestrator.cells import plural
 from orchestrator.graph import dot, mermaid
+from orchestrator.outcome.annotations import of_problems
 from orchestrator.outcome.summary import to_json
 from orchestrator.planpage import plan_text
+from orchestrator.run.plan import Plan
 from orchestrator.terminal import Terminal
 from orchestrator.topology.schema import schema_text
-from orchestrator.verbs.documents import VERSION, check_target, worst, write_document
+from orchestrator.verbs.documents import (
+    VERSION,
+    check_documents,
+    json_document,
+    on_stdout,
+    worst,
+    write_documents,
+)
 from orchestrator.verbs.fault import CommandError
+from orchestrator.verbs.github import Actions
 from orchestrator.verbs.loading import Loaded, Overrides, load, make_plans
 
 
-def validate(files: Sequence[str], *, overrides: Overrides, json: bool, terminal: Terminal) -> int:
+def validate(
+    files: Sequence[str],
+    *,
+    overrides: Overrides,
+    json: bool,
+    terminal: Terminal,
+    actions: Actions | None = None,
+) -> int:
     """Check every file; 0 where all are sound, 2 where one is not."""
     told = [_validated(file, overrides, json=json, terminal=terminal) for file in files]
     exit_code = worst(0 if entry["ok"] else 2 for entry in told)
     if json:
         document = {"version": VERSION, "exit_code": exit_code, "files": told}
         terminal.answer(to_json(document).decode())
+    if actions:
+        actions.annotate(of_problems(problem for entry in told for problem in entry["problems"]), terminal)
     return exit_code
 
 
@@ -50,14 +70,18 @@ def plan(
     file: str, *, pattern: str | None, overrides: Overrides, json: str | None, terminal: Terminal
 ) -> int:
     """Show what would be started, in which order and why."""
-    check_target(json)
+    documents = json_document(json, partial(_plans_json, file))
+    check_documents(documents)
     loaded = _loaded(file, overrides, terminal)
     plans = make_plans(loaded, pattern)
-    if json != "-":
+    if not on_stdout(documents):
         terminal.answer("\n".join(plan_text(plan, terminal.out_style) for plan in plans))
+    return write_documents(documents, plans, terminal)
+
+
+def _plans_json(file: str, plans: Sequence[Plan]) -> str:
     document = {"version": VERSION, "topology": file, "plans": [msgspec.to_builtins(plan) for plan in plans]}
-    write_document(document, json, terminal)
-    return 0
+    return to_json(document).decode()
 
 
 def graph(file: str, *, pattern: str | None, overrides: Overrides, form: str, terminal: Terminal) -> int:

@@ -4,12 +4,15 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from scenes import PIPELINE, failing, passing
+from junit_rules import faults, parsed
+from scenes import PIPELINE, failing, not_ready, passing
 
 from orchestrator.engines.base import EngineError
 from orchestrator.run.events import ProcessOutline, Progress, RunEnded, RunStarted
 from orchestrator.terminal import Terminal
 from orchestrator.verbs.fault import CommandError
+from orchestrator.verbs.github import Actions
+from orchestrator.verbs.reporting import report
 from orchestrator.verbs.running import DEFAULT_TIMEOUT_S, RunOptions, run
 
 TOPOLOGY = """\
@@ -66,10 +69,10 @@ def folder(tmp_path, monkeypatch):
 class Ran:
     """What a run left behind."""
 
-    def __init__(self, runner, **options):
+    def __init__(self, runner, actions=None, **options):
         self.out, self.err = io.StringIO(), io.StringIO()
         self.options = RunOptions(**{"file": "topology.yaml"} | options)
-        self.code = run(self.options, Terminal(out=self.out, err=self.err), runner)
+        self.code = run(self.options, Terminal(out=self.out, err=self.err), runner, actions)
 
     @property
     def document(self):
@@ -150,6 +153,137 @@ def test_a_json_path_that_cannot_be_is_told_before_any_work():
     ) as error:
         Ran(runner, json="nowhere/out.json")
     assert (error.value.exit_code, runner.asked) == (2, [])
+
+
+def test_no_two_documents_may_have_stdout():
+    runner = Scripted(passing())
+    with pytest.raises(CommandError, match="cannot write both --junit and --markdown to stdout"):
+        Ran(runner, junit="-", markdown="-")
+    assert runner.asked == []
+
+
+@pytest.mark.parametrize(("name", "begin"), [("junit", "<?xml "), ("markdown", "## ✗ pipeline")])
+def test_any_document_on_stdout_stands_alone(name, begin):
+    ran = Ran(Scripted(failing()), **{name: "-"})
+    assert ran.code == 1
+    assert ran.out.getvalue().startswith(begin)
+    assert "PROCESS" not in ran.out.getvalue()
+    assert "FAILED, exit 1." in ran.err.getvalue()
+
+
+def test_a_document_that_cannot_be_written_in_the_end_is_exit_3():
+    Path("gone").mkdir()
+
+    def runner(plan, **more):
+        Path("gone").rmdir()
+        return Scripted(failing())(plan, **more)
+
+    ran = Ran(runner, junit="gone/out.xml", markdown="out.md")
+    assert ran.code == 3
+    assert "gone/out.xml: error: cannot write the JUnit document: No such file" in ran.err.getvalue()
+    assert Path("out.md").exists()
+
+
+def talking(*runs):
+    """A runner whose processes write more than is kept, not all of it fit for XML."""
+    scripted = Scripted(*runs)
+
+    def runner(plan, *, run_dir, **more):
+        for name in ("worker-1", "worker-2"):
+            lines = [f"line {n}".encode() for n in range(30)]
+            (run_dir / "logs" / f"{name}.log").write_bytes(
+                b"\n".join([*lines, b"\x1b[31m\x00\xff```"]) + b"\n"
+            )
+        return scripted(plan, run_dir=run_dir, **more)
+
+    return runner
+
+
+def test_documents_hold_the_last_lines_of_logs():
+    Ran(talking(failing()), junit="out.xml", markdown="out.md")
+    assert faults(Path("out.xml").read_text()) == []
+    outs = [one.text.split("\n") for one in parsed(Path("out.xml").read_text()).iter("system-out")]
+    assert [(len(lines), lines[0], lines[-1]) for lines in outs] == [
+        (20, "line 11", "\\x1b[31m\\x00\\xff```")
+    ] * 2
+    assert "line 11\n" in Path("out.md").read_text()
+
+
+def test_several_patterns_are_one_document():
+    Path("topology.yaml").write_text(TOPOLOGY + SECOND)
+    Ran(Scripted(failing(), passing()), junit="out.xml", markdown="out.md")
+    assert faults(Path("out.xml").read_text()) == []
+    assert [suite.get("name") for suite in parsed(Path("out.xml").read_text())] == ["pipeline", "second"]
+    heads = [line for line in Path("out.md").read_text().splitlines() if line.startswith("## ")]
+    assert heads == ["## ✗ pipeline: failed after 2.1 s, exit 1", "## ✓ second: passed in 1.9 s"]
+
+
+def test_report_makes_the_same_documents_again():
+    Path("topology.yaml").write_text(TOPOLOGY + SECOND.replace("second", "another"))
+    ran = Ran(
+        talking(failing(), not_ready()), run_dir=Path("out"), json="a.json", junit="a.xml", markdown="a.md"
+    )
+    assert ran.code == 1
+    Path("elsewhere").mkdir()
+    Path("out").rename("elsewhere/moved")
+    code = report(
+        Path("elsewhere/moved"), terminal=Terminal(out=io.StringIO(), err=io.StringIO()),
+        json="b.json", junit="b.xml", markdown="b.md",
+    )  # fmt: skip
+    assert code == 0
+    for kind in ("json", "xml", "md"):
+        assert Path(f"a.{kind}").read_bytes() == Path(f"b.{kind}").read_bytes()
+    assert [suite.get("name") for suite in parsed(Path("b.xml").read_text())] == ["pipeline", "another"]
+
+
+def test_a_wrong_topology_is_a_suite_of_one_error():
+    Path("topology.yaml").write_text(TOPOLOGY.replace("replicas", "replica"))
+    ran = Ran(Scripted(), junit="out.xml", markdown="out.md")
+    assert ran.code == 2
+    (suite,) = parsed(Path("out.xml").read_text())
+    assert (suite.get("name"), suite.get("tests"), suite.get("errors")) == ("topology.yaml", "1", "1")
+    assert faults(Path("out.xml").read_text()) == []
+    assert "topology.yaml:7:" in suite[0][0].text
+    assert "^^^^^^^" in suite[0][0].text
+    assert (
+        Path("out.md").read_text().startswith("## ✗ topology.yaml: not started\n\n```text\ntopology.yaml:7:")
+    )
+
+
+def test_a_run_that_could_not_begin_is_an_error_beside_the_others():
+    Path("topology.yaml").write_text(TOPOLOGY + SECOND)
+    Path("out/pipeline").mkdir(parents=True)
+    Path("out/pipeline/mine").write_text("")
+    ran = Ran(Scripted(passing()), run_dir=Path("out"), junit="out.xml")
+    assert ran.code == 2
+    suites = parsed(Path("out.xml").read_text())
+    assert [(suite.get("name"), suite.get("errors")) for suite in suites] == [
+        ("pipeline", "1"),
+        ("second", "0"),
+    ]
+
+
+def test_a_step_of_a_job_gets_annotations_and_a_summary(folder):
+    step = Actions(workspace=str(folder.parent), summary="step.md")
+    ran = Ran(Scripted(failing()), actions=step, quiet=True, markdown="out.md", json="-")
+    assert ran.document["exit_code"] == 1
+    lines = [line for line in ran.err.getvalue().splitlines() if line.startswith("::")]
+    assert lines[1] == (
+        f"::error file={folder.name}/topology.yaml,line=31,title=pipeline%3A killed::"
+        "worker-2 killed by SIGKILL at 0.84 s (restart: no)"
+    )
+    assert len(lines) == 3
+    assert Path("step.md").read_bytes() == Path("out.md").read_bytes()
+
+
+def test_a_step_hears_of_warnings_and_of_what_is_refused():
+    Path("topology.yaml").write_text(TOPOLOGY.replace("results: ipc", 'results: "tcp://*:*"'))
+    ran = Ran(Scripted(passing()), actions=Actions(), quiet=True)
+    assert "::warning file=topology.yaml,line=4,col=" in ran.err.getvalue()
+    Path("topology.yaml").write_text(TOPOLOGY.replace("replicas", "replica"))
+    ran = Ran(Scripted(), actions=Actions(summary="step.md"))
+    assert ran.err.getvalue().count("::error file=topology.yaml,line=7,") == 1
+    assert Path("step.md").read_text().startswith("## ✗ topology.yaml: not started")
 
 
 def test_a_wrong_topology_is_told_in_json_too():
