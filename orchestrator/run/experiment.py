@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 
 from orchestrator.run.plan import BookPlan, ExpectationPlan, FaultPlan
 from orchestrator.topology.model import Fault, Node, Pattern
@@ -55,7 +55,7 @@ def faults(pattern: Pattern, lines: Mapping[str, int]) -> tuple[FaultPlan, ...]:
             one_of_them=fault.one_of_them,
             for_s=fault.for_s,
             scale=fault.scale,
-            line=_line(number, lines),
+            line=lines.get(f"faults.{number}"),
         )
         for number, fault in enumerate(pattern.faults)
     )
@@ -90,9 +90,3 @@ def _targets(fault: Fault, nodes: Mapping[str, Node], most: Mapping[str, int]) -
     elif fault.target:
         yield fault.target
 
-
-def _line(number: int, lines: Mapping[str, int]) -> int | None:
-    """The line of a fault: of its first key that has one, since an item of a list has no key of its own."""
-    keys: Sequence[str] = ("at", "when", "kill", "terminate", "pause", "resume", "restart", "scale")
-    found = [lines[f"faults.{number}.{key}"] for key in keys if f"faults.{number}.{key}" in lines]
-    return min(found, default=lines.get("faults"))

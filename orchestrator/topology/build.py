@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from orchestrator.topology.form import EndpointForm, FileForm, NodeForm, PatternForm
-from orchestrator.topology.model import Endpoint, Node, Pattern, Topology
+from orchestrator.topology.conditions import ConditionError
+from orchestrator.topology.expectations import condition_at
+from orchestrator.topology.form import (
+    ACTIONS,
+    EndpointForm,
+    FaultForm,
+    FileForm,
+    NodeForm,
+    PatternForm,
+    any_of,
+)
+from orchestrator.topology.model import Endpoint, Expectation, Fault, Node, Pattern, Topology
+from orchestrator.topology.scalars import Value
 from orchestrator.topology.tree import Path
 
 
@@ -39,6 +51,8 @@ def _pattern(form: PatternForm) -> Pattern:
         stall_s=form.stall,
         settle_s=form.settle,
         seed=form.seed,
+        expect=tuple(_expectations(form.expect)),
+        faults=tuple(fault for written in form.faults for fault in _faults(written)),
         allow=tuple(form.allow),
     )
 
@@ -46,7 +60,41 @@ def _pattern(form: PatternForm) -> Pattern:
 def _endpoint(form: str | EndpointForm) -> Endpoint:
     if isinstance(form, str):
         return Endpoint(address=form)
-    return Endpoint(address=form.address, codec=form.codec, hwm=form.hwm, idle_after_s=form.idle_after)
+    return Endpoint(
+        address=form.address,
+        codec=form.codec,
+        hwm=form.hwm,
+        idle_after_s=form.idle_after,
+        sequence=form.sequence,
+    )
+
+
+def _expectations(written: Mapping[str, Value]) -> Iterator[Expectation]:
+    """The expectations that can be read; the lint tells of the others."""
+    for path, value in written.items():
+        try:
+            yield Expectation(path=path, condition=str(condition_at(path, value)))
+        except ConditionError:
+            continue
+
+
+def _faults(form: FaultForm) -> Iterator[Fault]:
+    """The fault that a form describes, or none where it is not complete; the lint tells of those."""
+    actions = [action for action in ACTIONS if getattr(form, action) is not None]
+    if len(actions) != 1 or (form.at is None) is (form.when is None):
+        return
+    action = actions[0]
+    target = "" if action == "scale" else getattr(form, action)
+    one_of_them, name = any_of(target)
+    yield Fault(
+        action=action,
+        at_s=form.at,
+        when=form.when or {},
+        target=name,
+        one_of_them=one_of_them,
+        for_s=form.for_,
+        scale=form.scale or {},
+    )
 
 
 def _node(form: NodeForm) -> Node:
@@ -61,6 +109,7 @@ def _node(form: NodeForm) -> Node:
         environment=form.environment,
         ports={port: kind.upper() for port, kind in form.ports.items()},
         depends_on=tuple(form.depends_on),
+        start_delay_s=form.start_delay,
         ready_within_s=form.ready_within,
         stop_grace_period_s=form.stop_grace_period,
     )

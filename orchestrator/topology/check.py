@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pydantic import ValidationError
 
 from orchestrator.topology.build import build
-from orchestrator.topology.form import FileForm, level_of
+from orchestrator.topology.form import FileForm, keys_of, level_of
 from orchestrator.topology.load import load
 from orchestrator.topology.model import Topology
 from orchestrator.topology.overrides import override
@@ -108,7 +108,7 @@ def survey(
     gone = (*damaged, *lost)
     shape_of = functools.cache(functools.partial(role_shape, read_source=functools.cache(read_source)))
     read = {
-        name: read_pattern(name, pattern, tree=tree, gone=gone, shape_of=shape_of)
+        name: read_pattern(name, pattern, form=form.patterns[name], tree=tree, gone=gone, shape_of=shape_of)
         for name, pattern in topology.patterns.items()
     }
     problems += [problem_at(tree, finding) for found in read.values() for finding in found.findings]
@@ -164,8 +164,9 @@ def _valueless(tree: Tree) -> Iterator[Finding]:
         key = path[-1] if path else ""
         if not isinstance(node, Scalar) or node.value is not None or not form or not isinstance(key, str):
             continue
-        if key in form.model_fields:
-            hint = "" if form.model_fields[key].is_required() else "give it one, or leave it out"
+        keys = keys_of(form)
+        if key in keys:
+            hint = "" if keys[key].is_required() else "give it one, or leave it out"
             yield Finding(code="no-value", text=f"'{key}' has no value", path=path, hint=hint, on="key")
 
 

@@ -6,134 +6,32 @@ here too, so that editors and this program agree. Errors are told in our words b
 
 from __future__ import annotations
 
-import shlex
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, WithJsonSchema
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
+from pydantic.fields import FieldInfo
 
-from orchestrator.topology import durations
-from orchestrator.topology.scalars import ScalarError, Value, resolve
-from orchestrator.topology.tree import Expanded
+from orchestrator.topology.fields import (
+    MAPPED,
+    TEXT,
+    Codec,
+    Command,
+    Condition,
+    Count,
+    Duration,
+    Flag,
+    HighWaterMark,
+    Kind,
+    Name,
+    Replicas,
+    Seed,
+    Text,
+    Texts,
+    Uses,
+)
 
-TEXT, LISTED, MAPPED = "<text>", "<list>", "<mapping>"
-TAGS = frozenset({TEXT, LISTED, MAPPED})
-"""Names of the forms that a value may take; they stand in pydantic's paths and not in the file."""
-
-NAME_PATTERN = r"^[a-z][a-z0-9_]*$"
-MAX_REPLICAS = 10_000
-
-LATER = {
-    "pattern": ("expect", "faults"),
-    "node": ("restart", "start_delay"),
-    "endpoint": ("batch", "sequence", "delivery", "security"),
-}
+LATER = {"node": ("restart",), "endpoint": ("batch", "delivery", "security")}
 """Keys of the format that this version does not support yet, by the level at which they stand."""
-
-
-def settled(value: Value) -> Value:
-    """The value as YAML reads it, where it came from a variable."""
-    if not isinstance(value, Expanded):
-        return value
-    try:
-        return resolve(value)
-    except ScalarError:
-        return str(value)
-
-
-def _text(value: Value) -> str:
-    if not isinstance(value, str):
-        raise PydanticCustomError("text", "must be text")
-    return str(value)
-
-
-def _integer(value: Value) -> int:
-    value = settled(value)
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise PydanticCustomError("integer", "must be a whole number")
-    return value
-
-
-def _flag(value: Value) -> bool:
-    value = settled(value)
-    if not isinstance(value, bool):
-        raise PydanticCustomError("flag", "must be true or false")
-    return value
-
-
-def _duration(value: Value) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise PydanticCustomError("duration", "must be a duration, as 250ms, 10s or 1m30s")
-    try:
-        return durations.parse_duration(str(value))
-    except ValueError as error:
-        raise PydanticCustomError("duration", "{said}", {"said": str(error)}) from error
-
-
-def _command(value: Value) -> Value:
-    """A command in one string, split as a shell would, without a shell."""
-    if not isinstance(value, str):
-        return value
-    try:
-        words = shlex.split(value)
-    except ValueError as error:
-        raise PydanticCustomError("command", "{said}", {"said": str(error).lower()}) from error
-    if not words:
-        raise PydanticCustomError("command", "it is empty")
-    return words
-
-
-def _shape(value: Value) -> str:
-    if isinstance(value, dict | BaseModel):
-        return MAPPED
-    return LISTED if isinstance(value, list) else TEXT
-
-
-def _listed(value: Value) -> Value:
-    return [value] if isinstance(value, str) else value
-
-
-Text = Annotated[str, BeforeValidator(_text)]
-Name = Annotated[str, Field(pattern=NAME_PATTERN)]
-Flag = Annotated[bool, BeforeValidator(_flag)]
-Replicas = Annotated[int, Field(ge=1, le=MAX_REPLICAS), BeforeValidator(_integer)]
-HighWaterMark = Annotated[int, Field(ge=0, le=2**31 - 1), BeforeValidator(_integer)]
-Seed = Annotated[int, Field(ge=0, le=2**63 - 1), BeforeValidator(_integer)]
-Duration = Annotated[
-    float,
-    BeforeValidator(_duration),
-    WithJsonSchema({"type": "string", "pattern": durations.PATTERN, "examples": ["250ms", "10s", "1m30s"]}),
-]
-Texts = Annotated[
-    list[Text],
-    BeforeValidator(_listed),
-    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}),
-]
-OneOrMore = Annotated[
-    Annotated[Text, Tag(TEXT)] | Annotated[list[Text], Tag(LISTED)],
-    Discriminator(lambda value: LISTED if isinstance(value, list) else TEXT),
-]
-Uses = Annotated[
-    Annotated[Text, Tag(TEXT)]
-    | Annotated[list[Text], Tag(LISTED)]
-    | Annotated[dict[str, OneOrMore], Tag(MAPPED)],
-    Discriminator(_shape),
-]
-Command = Annotated[
-    list[Text],
-    Field(min_length=1),
-    BeforeValidator(_command),
-    WithJsonSchema(
-        {
-            "anyOf": [
-                {"type": "string", "minLength": 1},
-                {"type": "array", "items": {"type": "string"}, "minItems": 1},
-            ]
-        }
-    ),
-]
-Kind = Literal["push", "pull", "pub", "sub", "req", "rep", "router", "dealer"]
-Codec = Literal["bytes", "text", "json", "msgpack"]
 
 
 class Form(BaseModel):
@@ -154,6 +52,10 @@ class EndpointForm(Form):
     idle_after: Duration | None = Field(
         default=None,
         description="Ends the stream when nothing has come for so long; for sides that are not ours",
+    )
+    sequence: Flag = Field(
+        default=False,
+        description="Numbers the updates by publisher and topic, so that subscribers know what they missed",
     )
 
 
@@ -189,10 +91,64 @@ class NodeForm(Form):
         default={}, description="The role's ports, where its source cannot be read"
     )
     depends_on: Texts = Field(default=[], description="Nodes that start earlier, beyond what the sockets say")
+    start_delay: Duration | None = Field(
+        default=None, description="Launched so long after all others have begun, who do not wait for it"
+    )
     ready_within: Duration | None = Field(
         default=None, description="Fails the run if not in place after so long"
     )
     stop_grace_period: Duration = Field(default=5.0, description="From SIGTERM to SIGKILL")
+
+
+ACTIONS = ("kill", "terminate", "pause", "resume", "restart", "scale")
+"""What a fault can do; each but `scale` to a target."""
+
+_TARGET = "a process, a node (all of its processes), or any NODE (one of them, drawn by the seed)"
+
+
+def _one_of(*keys: str) -> dict[str, Any]:
+    return {"oneOf": [{"required": [key]} for key in keys]}
+
+
+class FaultForm(Form):
+    """Something to break on purpose: when (`at` or `when`), and one action."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "allOf": [_one_of("at", "when"), _one_of(*ACTIONS)],
+            "dependentSchemas": {"for": _one_of("pause", "restart")},
+        }
+    )
+
+    at: Duration | None = Field(default=None, description="So long after all have begun")
+    when: dict[str, Count] | None = Field(
+        default=None,
+        min_length=1,
+        description="As soon as each of these counters is reached",
+        examples=[{"worker-1.received": 500}],
+    )
+    kill: Text | None = Field(default=None, description=f"SIGKILL for {_TARGET}", examples=["worker-2"])
+    terminate: Text | None = Field(default=None, description=f"SIGTERM for {_TARGET}")
+    pause: Text | None = Field(default=None, description=f"Stops {_TARGET}", examples=["any worker"])
+    resume: Text | None = Field(default=None, description="Lets a paused process, or a node's, go on")
+    restart: Text | None = Field(default=None, description=f"SIGKILL for {_TARGET}, and a new start")
+    scale: dict[str, Replicas] | None = Field(
+        default=None,
+        min_length=1,
+        description="How many processes nodes are to have, more than before",
+        examples=[{"worker": 6}],
+    )
+    for_: Duration | None = Field(
+        default=None, alias="for", description="How long a pause lasts, or a restarted process stays away"
+    )
+
+
+def any_of(target: str) -> tuple[bool, str]:
+    """Whether a fault's target is `any NODE`, and the name in it."""
+    words = target.split()
+    if len(words) == 2 and words[0] == "any":
+        return True, words[1]
+    return False, target.strip()
 
 
 class PatternForm(Form):
@@ -216,6 +172,16 @@ class PatternForm(Form):
         default=0.25, description="How long receivers wait before what is missing counts as lost"
     )
     seed: Seed | None = Field(default=None, description="Seed of all randomness")
+    expect: dict[str, Condition] = Field(
+        default={},
+        description="What must be true of the run: a measure's path, and its value, a condition or a list",
+        examples=[{"sink.received": 100, "worker.received.jain": ">= 0.9", "sink.elapsed_s": "< 10s"}],
+    )
+    faults: list[FaultForm] = Field(
+        default=[],
+        description="What to break on purpose, and when",
+        examples=[[{"at": "2s", "kill": "worker-2"}]],
+    )
     allow: Texts = Field(default=[], description="Codes of lint rules that this pattern breaks on purpose")
 
 
@@ -236,4 +202,11 @@ def level_of(path: tuple[str | int, ...]) -> tuple[str, type[Form] | None]:
         return "node", NodeForm
     if len(path) == 4 and path[2] == "endpoints":
         return "endpoint", EndpointForm
+    if len(path) == 4 and path[2] == "faults":
+        return "fault", FaultForm
     return "", None
+
+
+def keys_of(form: type[Form]) -> dict[str, FieldInfo]:
+    """The keys of a form as the file writes them."""
+    return {field.alias or name: field for name, field in form.model_fields.items()}

@@ -9,7 +9,14 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator
 
-from orchestrator.topology import lint_links, lint_nodes, lint_options
+from orchestrator.topology import (
+    lint_expect,
+    lint_faults,
+    lint_links,
+    lint_nodes,
+    lint_options,
+    lint_sequence,
+)
 from orchestrator.topology.suggest import did_you_mean_or_list
 from orchestrator.topology.tree import Finding
 from orchestrator.topology.view import View
@@ -19,7 +26,14 @@ Rule = Callable[[View], Iterator[Finding]]
 MAX_FINDINGS = 200
 """No more findings of one rule than these are looked for."""
 
-RULES: tuple[Rule, ...] = (*lint_nodes.RULES, *lint_links.RULES, *lint_options.RULES)
+RULES: tuple[Rule, ...] = (
+    *lint_nodes.RULES,
+    *lint_links.RULES,
+    *lint_options.RULES,
+    *lint_sequence.RULES,
+    *lint_expect.RULES,
+    *lint_faults.RULES,
+)
 
 ALLOWED = frozenset(
     {
@@ -32,8 +46,10 @@ ALLOWED = frozenset(
         "relaxed-without-correlate",
         "same-address",
         "sees-nothing",
+        "sequence-frame",
         "slow-joiner",
         "socket-pair",
+        "starts-over",
         "two-binders",
         "unused-endpoint",
     }

@@ -19,7 +19,7 @@ HANDLERS = {"sink": ("call", "fold"), "subscriber": ("call", "fold"), "client": 
 """Params that tell what a role does with what it receives, of which it takes one."""
 
 _OURS_ONLY = ("params", "options", "ports")
-_LAUNCHED_ONLY = ("environment", "stop_grace_period")
+_LAUNCHED_ONLY = ("environment", "stop_grace_period", "start_delay")
 
 
 def what_runs(view: View) -> Iterator[Finding]:
@@ -143,6 +143,29 @@ def dependencies(view: View) -> Iterator[Finding]:
         yield Finding(code="depends-on-cycle", text=text, path=path, on="key")
 
 
+def late_starts(view: View) -> Iterator[Finding]:
+    """Nodes that start after Go, although others need them there before."""
+    for name, node in view.nodes():
+        late = [other for other in node.depends_on if other != name and _is_late(view, other)]
+        if late and not _is_late(view, name):
+            text = f"'{name}' cannot start after '{late[0]}', which starts when all others are at work"
+            path = view.node_path(name, "depends_on", node.depends_on.index(late[0]))
+            yield Finding(code="depends-on", text=text, path=path, hint="give it a start_delay too")
+    for wire in view.wires:
+        address = view.addresses.get(wire.endpoint)
+        if address is None or wire.mode != "bind" or not _is_late(view, wire.node):
+            continue
+        if address.transport == "tcp" and address.dynamic:
+            shown = view.pattern.endpoints[wire.endpoint].address
+            text = f"'{wire.node}' cannot start late: others must know now which port it binds at {shown}"
+            path = view.node_path(wire.node, "start_delay")
+            yield Finding(code="late-binder", text=text, path=path, hint="write a port, or ipc", on="key")
+
+
+def _is_late(view: View, node: str) -> bool:
+    return node in view.pattern.nodes and view.pattern.nodes[node].start_delay_s is not None
+
+
 def _cycle(depends_on: dict[str, tuple[str, ...]]) -> list[str]:
     """The nodes of one circle, each before the one that it depends on; empty where there is none."""
     done: set[str] = set()
@@ -173,4 +196,5 @@ RULES = (
     param_ranges,
     sees_nothing,
     dependencies,
+    late_starts,
 )

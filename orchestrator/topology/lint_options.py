@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from orchestrator.topology.form import settled
+from orchestrator.topology.fields import settled
 from orchestrator.topology.suggest import did_you_mean, did_you_mean_or_list
 from orchestrator.topology.tree import Finding
 from orchestrator.topology.view import View
@@ -94,18 +94,23 @@ def conflate(view: View) -> Iterator[Finding]:
         if not options.get("CONFLATE") or wire.kind not in (*PUBLISHES, *SUBSCRIBES):
             continue
         codec = view.codec(wire.endpoint)
+        text = hint = ""
         if codec in ("json", "msgpack"):
             text = f"CONFLATE keeps one frame, and an update in {codec} has two: topic and payload"
-            path = view.node_path(wire.node, "options", wire.port, "CONFLATE")
             hint = "write codec: text or bytes"
+        elif view.pattern.endpoints[wire.endpoint].sequence:
+            text = "CONFLATE keeps one frame, and an update with sequence: true has two: payload and number"
+            hint = "leave sequence out"
+        if text:
+            path = view.node_path(wire.node, "options", wire.port, "CONFLATE")
             yield Finding(code="conflate-multipart", text=text, path=path, hint=hint, on="key")
 
 
 def shared_identities(view: View) -> Iterator[Finding]:
     """A ROUTING_ID that replicas would share: a router refuses the second of a name."""
     for node, port, name, _ in _written(view):
-        if name == "ROUTING_ID" and view.pattern.nodes[node].replicas > 1:
-            text = f"{view.pattern.nodes[node].replicas} replicas cannot share one ROUTING_ID"
+        if name == "ROUTING_ID" and view.most[node] > 1:
+            text = f"{view.most[node]} replicas cannot share one ROUTING_ID"
             path = view.node_path(node, "options", port, name)
             yield Finding(code="option-value", text=text, path=path, hint="leave it out", on="key")
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from orchestrator.topology.form import EndpointForm, NodeForm, PatternForm
+from orchestrator.topology.conditions import OPERATORS
+from orchestrator.topology.form import LATER, EndpointForm, Form, NodeForm, PatternForm
 from orchestrator.topology.load import load
 from orchestrator.topology.problem import NOWHERE, Problem, TopologyError
 from orchestrator.topology.suggest import did_you_mean, did_you_mean_or_list
@@ -27,8 +28,8 @@ def override(tree: Node, overrides: Iterable[tuple[str, str]]) -> tuple[Node, li
     for path, written in overrides:
         origin = f"--set {path}={written}"
         try:
-            value = _value(written, origin)
-            tree = _put(tree, _keys(tree, path), value, origin)
+            keys = _keys(tree, path)
+            tree = _put(tree, keys, _value(written, origin, keys), origin)
         except OverrideError as error:
             problems.append(_problem(str(error), error.hint, path, origin))
         except TopologyError as error:
@@ -42,9 +43,13 @@ def _problem(text: str, hint: str, path: str, origin: str) -> Problem:
     return Problem(code="override", text=text, mark=NOWHERE, path=path, hint=hint, origin=origin)
 
 
-def _value(written: str, origin: str) -> Node:
-    if not written.strip():
+def _value(written: str, origin: str, keys: Path) -> Node:
+    """The value as YAML; a condition needs no quotes of YAML's beside those of the shell."""
+    bare = written.strip()
+    if not bare:
         return Scalar(value=None, mark=NOWHERE, origin=origin)
+    if keys[2:3] == ("expect",) and bare.startswith(OPERATORS):
+        return Scalar(value=bare, mark=NOWHERE, text=bare, quoted=True, origin=origin)
     loaded = load(written)
     if loaded.problems:
         raise TopologyError(loaded.problems)
@@ -76,7 +81,7 @@ def _keys(tree: Node, path: str) -> Path:
         names = [*names[:2], ".".join(names[2:])]
     patterns = child(tree, "patterns")
     _known(patterns, names[0], "pattern", "patterns")
-    if names[1] not in PatternForm.model_fields and names[1] not in ("expect", "faults"):
+    if names[1] not in PatternForm.model_fields:
         raise OverrideError(
             f"unknown key '{names[1]}'", hint=did_you_mean(names[1], PatternForm.model_fields)
         )
@@ -84,7 +89,8 @@ def _keys(tree: Node, path: str) -> Path:
     if names[1] in ("nodes", "endpoints") and len(names) > 2:
         members = child(pattern, names[1]) if pattern is not None else None
         _known(members, names[2], names[1][:-1], names[1])
-        _known_field(names, NodeForm.model_fields if names[1] == "nodes" else EndpointForm.model_fields)
+        form: type[Form] = NodeForm if names[1] == "nodes" else EndpointForm
+        _known_field(names, [*form.model_fields, *LATER[names[1][:-1]]])
     return ("patterns", *names)
 
 
@@ -94,11 +100,8 @@ def _known(table: Node | None, name: str, word: str, plural: str) -> None:
         raise OverrideError(f"unknown {word} '{name[:40]}'", hint=did_you_mean_or_list(name, known, plural))
 
 
-def _known_field(names: Sequence[str], fields: Iterable[str]) -> None:
-    if len(names) < 4:
-        return
-    known = [*fields, "restart", "start_delay", "batch", "sequence", "delivery", "security"]
-    if names[3] not in known:
+def _known_field(names: Sequence[str], known: Sequence[str]) -> None:
+    if len(names) > 3 and names[3] not in known:
         raise OverrideError(f"unknown key '{names[3][:40]}'", hint=did_you_mean(names[3], known))
 
 

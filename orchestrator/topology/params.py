@@ -18,7 +18,7 @@ from orchestrator.topology.annotations import (
     parsed,
     sample,
 )
-from orchestrator.topology.form import settled
+from orchestrator.topology.fields import settled
 from orchestrator.topology.scalars import Value, shown
 from orchestrator.topology.suggest import did_you_mean, did_you_mean_or_list, nearest
 from orchestrator.topology.tree import ExpandedQuoted, Finding, Node, Path, Scalar, Table, plain
@@ -26,11 +26,12 @@ from orchestrator.topology.wiring import ParamShape
 from orchestrator.topology.wording import not_text
 
 FUNCTION = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
+RETRY = {"timeout_s": 2.5, "attempts": 3}
+"""What `retry` means where it does not tell: the guide's Lazy Pirate waits 2.5 s, three times."""
+
+_RETRY_KEYS = ("timeout", "attempts")
 Read = tuple[Value, list[Finding]]
 """A value, and what is wrong with it."""
-
-LATER = ("retry",)
-"""Params of built-in roles that this version does not support yet."""
 
 
 def read_params(
@@ -44,10 +45,7 @@ def read_params(
     findings: list[Finding] = []
     for name, entry in table.entries.items() if isinstance(table, Table) else ():
         here = (*path, name)
-        if name in LATER and name not in shapes:
-            text = f"cannot use '{name}': this version does not support it yet"
-            findings.append(Finding(code="not-supported", text=text, path=here, on="key"))
-        elif name not in shapes:
+        if name not in shapes:
             hint = did_you_mean_or_list(name, shapes, "params")
             text = f"'{role}' has no param '{name[:40]}'"
             findings.append(Finding(code="unknown-param", text=text, path=here, hint=hint, on="key"))
@@ -129,6 +127,7 @@ class _Param:
             **dict.fromkeys(("dict", "Mapping"), self._mapping),
             "Function": self._function,
             "Duration": self._duration,
+            "Retry": self._retry,
             "Literal": self._choice,
         }
         return readers[name](annotation, node, path) if name in readers else (free(node), [])
@@ -171,6 +170,30 @@ class _Param:
         except ValueError as error:
             text, _, hint = str(error).partition(" (")
             return self._wrong(text, path, hint.rstrip(")"), "duration")
+
+    def _retry(self, _annotation: ast.expr, node: Node, path: Path) -> Read:
+        """How often a client asks, and how long it waits each time."""
+        if not isinstance(node, Table):
+            return self._must_be("a mapping", node, path, "write {timeout: 2.5s, attempts: 3}")
+        value: dict[str, Value] = dict(RETRY)
+        findings: list[Finding] = []
+        for key, entry in node.entries.items():
+            here, inner = (*path, key), _Param(key)
+            if key == "timeout":
+                value["timeout_s"], told = inner.read(ast.Name(id="Duration"), entry.value, here)
+                if not told and not value["timeout_s"]:
+                    told = [Finding(code="range", text="'timeout' must be more than 0", path=here)]
+            elif key == "attempts":
+                value["attempts"], told = inner.read(ast.Name(id="int"), entry.value, here)
+                if not told and value["attempts"] < 1:
+                    text = f"'attempts' must be at least 1, not {value['attempts']}"
+                    told = [Finding(code="range", text=text, path=here)]
+            else:
+                hint = did_you_mean(key, _RETRY_KEYS) or "retry has the keys timeout and attempts"
+                text = f"unknown key '{key[:40]}'"
+                told = [Finding(code="unknown-key", text=text, path=here, hint=hint, on="key")]
+            findings += told
+        return value, findings
 
     def _choice(self, annotation: ast.expr, node: Node, path: Path) -> Read:
         choices = choices_of(annotation)

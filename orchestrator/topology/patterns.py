@@ -8,6 +8,7 @@ from typing import Any
 
 from orchestrator.topology.addresses import Address, AddressError, parse_address
 from orchestrator.topology.build import uses
+from orchestrator.topology.form import PatternForm
 from orchestrator.topology.lint import MAX_FINDINGS, lint
 from orchestrator.topology.lint_options import option_value
 from orchestrator.topology.model import Node, Pattern
@@ -24,6 +25,9 @@ from roles.kit.spec import PROXY_KINDS
 RoleReader = Callable[[str], RoleShape]
 """Gives what a role declares, or raises RoleError."""
 
+_NAMELESS = frozenset(PatternForm.model_fields) - {"nodes", "endpoints"}
+"""Keys of a pattern that are neither of those that name things, nor one of them misspelt."""
+
 Options = dict[str, dict[str, object]]
 """A node's socket options as written, by port and name."""
 
@@ -39,14 +43,20 @@ class PatternRead:
 
 
 def read_pattern(
-    name: str, pattern: Pattern, *, tree: Tree, gone: Sequence[Path], shape_of: RoleReader
+    name: str,
+    pattern: Pattern,
+    *,
+    form: PatternForm,
+    tree: Tree,
+    gone: Sequence[Path],
+    shape_of: RoleReader,
 ) -> PatternRead:
-    """Read one pattern; `tree` is the file's, `gone` the paths of what had to be left out of it."""
+    """Read one pattern; `form` is how it is written, `tree` the file's, `gone` what had to be left out of it."""
     reader = _Reader(name, pattern, tree, gone, shape_of)
     for node in pattern.nodes:
         if len(reader.findings) < MAX_FINDINGS:
             reader.read_node(node)
-    view = reader.view()
+    view = reader.view(form)
     return PatternRead(
         pattern=view.pattern,
         wires=tuple(view.wires),
@@ -72,7 +82,9 @@ class _Reader:
         self._damaged = {str(path[1]) for path in here if path[0] == "nodes" and len(path) > 1}
         self._lost = {str(path[1]) for path in here if path[0] in ("nodes", "endpoints") and len(path) == 2}
         # What had to go at the level of the pattern may have been a misspelt `nodes` or `endpoints`.
-        self._pattern_damaged = any(len(path) == 1 or path[0] == "endpoints" for path in here)
+        self._names_known = not any(len(path) == 1 and path[0] not in _NAMELESS for path in here)
+        self._pattern_damaged = not self._names_known or any(path[0] == "endpoints" for path in here)
+        self._faults_damaged = any(path[0] == "faults" for path in here)
         self._endpoints_lost = not pattern.endpoints and any(len(path) == 1 for path in here)
         self._nodes: dict[str, Node] = {}
         self._wires: dict[Wire, Path] = {}
@@ -99,7 +111,7 @@ class _Reader:
             self._damaged.add(name)
         self.findings += told
 
-    def view(self) -> View:
+    def view(self, form: PatternForm) -> View:
         """The pattern as the lint sees it."""
         pattern = self._pattern.model_copy(update={"nodes": self._nodes})
         meetings: dict[tuple[str, str], list[Wire]] = {}
@@ -114,11 +126,16 @@ class _Reader:
             addresses=self._addresses(self._path, pattern),
             keys={node: self._keys((*self._path, "nodes", node)) for node in self._nodes},
             raw_options=self._options,
+            expect=form.expect,
+            faults=form.faults,
             damaged=frozenset(self._damaged),
             lost=frozenset(self._lost),
+            most=_most(pattern),
             entire=len(self._nodes) == len(self._pattern.nodes)
             and not self._damaged
             and not self._pattern_damaged,
+            names_known=self._names_known and len(self._nodes) == len(self._pattern.nodes),
+            faults_entire=not self._faults_damaged,
         )
 
     def _keys(self, path: Path) -> tuple[str, ...]:
@@ -180,6 +197,15 @@ class _Reader:
     def _uses(self, path: Path, mode: str) -> Value:
         node = find(self._tree, (*path, mode))
         return plain(node) if node is not None else []
+
+
+def _most(pattern: Pattern) -> dict[str, int]:
+    """How many processes each node can come to have."""
+    most = {name: node.replicas for name, node in pattern.nodes.items()}
+    for fault in pattern.faults:
+        for name in fault.scale.keys() & most.keys():
+            most[name] = max(most[name], fault.scale[name])
+    return most
 
 
 def _proxy_ports(kind: object, shape: RoleShape) -> dict[str, PortShape]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import itertools
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 LONGEST_NAME = 64
 """Longer names get no suggestion: comparing them would take long and help nobody."""
@@ -27,6 +27,13 @@ def nearest(name: str, known: Iterable[str]) -> str:
     by_lower = {option.lower(): option for option in itertools.islice(similar, MOST_COMPARED)}
     found = difflib.get_close_matches(name.lower(), by_lower, n=1)
     return by_lower[found[0]] if found else ""
+
+
+def meant_process(name: str, nodes: Collection[str], others: Iterable[str] = ()) -> str:
+    """`did you mean 'worker-2'?` for `wroker-2`, or another of the names that are known; else ""."""
+    node, dash, number = name.rpartition("-")
+    near = nearest(node, nodes) if dash and number.isdecimal() else ""
+    return f"did you mean '{near}-{number}'?" if near else did_you_mean(name, [*nodes, *others])
 
 
 def did_you_mean_or_list(name: str, known: Iterable[str], what: str) -> str:

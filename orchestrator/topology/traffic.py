@@ -6,7 +6,7 @@ PULL, PUB to SUB, REQ to REP, DEALER to ROUTER. Replies are the other direction 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from orchestrator.topology.wiring import Wire
@@ -90,15 +90,34 @@ def joined(traffics: Sequence[Traffic], proxies: Iterable[str]) -> list[tuple[Tr
     A port with several endpoints has one socket and so one count; a proxy counts nothing.
     """
     through = set(proxies)
-    groups: list[list[Traffic]] = []
+    holders: dict[tuple[str, str], list[str]] = {}
     for one in traffics:
-        keys = _keys(one, through)
-        touching = [group for group in groups if any(keys & _keys(other, through) for other in group)]
-        merged = [member for group in touching for member in group] + [one]
-        groups = [group for group in groups if group not in touching] + [merged]
+        for key in _keys(one, through):
+            holders.setdefault(key, []).append(one.endpoint)
+    near: dict[str, set[str]] = {one.endpoint: set() for one in traffics}
+    for endpoints in holders.values():
+        for endpoint in endpoints[1:]:
+            near[endpoints[0]].add(endpoint)
+            near[endpoint].add(endpoints[0])
     rank = {one.endpoint: number for number, one in enumerate(traffics)}
-    ordered = [tuple(sorted(group, key=lambda one: rank[one.endpoint])) for group in groups]
-    return sorted(ordered, key=lambda group: rank[group[0].endpoint])
+    groups: list[tuple[Traffic, ...]] = []
+    done: set[str] = set()
+    for one in traffics:
+        if one.endpoint not in done:
+            reached = _reached(one.endpoint, near)
+            done |= reached
+            groups.append(tuple(traffics[index] for index in sorted(rank[name] for name in reached)))
+    return groups
+
+
+def _reached(start: str, near: Mapping[str, set[str]]) -> set[str]:
+    """All endpoints that a chain of neighbours leads to."""
+    reached, rest = {start}, [start]
+    while rest:
+        fresh = near[rest.pop()] - reached
+        reached |= fresh
+        rest += fresh
+    return reached
 
 
 def _keys(one: Traffic, proxies: set[str]) -> set[tuple[str, str]]:

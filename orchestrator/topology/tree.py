@@ -172,12 +172,21 @@ def _place(tree: Node, path: Path, on: str) -> tuple[Mark, str]:
 
 
 def lines_below(tree: Node, path: Path) -> dict[str, int]:
-    """The line of every key below a path, by the keys joined with dots; what an option set has none."""
+    """The line of every key below a path, by the keys joined with dots, and of mappings in lists by their positions.
+
+    What an option set has none.
+    """
     start = find(tree, path)
     found: dict[str, int] = {}
     for below, node in walk(start) if start is not None else ():
+        places: dict[str | int, Mark] = {}
         if isinstance(node, Table):
-            for key, entry in node.entries.items():
-                if entry.mark.line:
-                    found[".".join(str(part) for part in (*below, key))] = entry.mark.line
+            places = {key: entry.mark for key, entry in node.entries.items()}
+        elif isinstance(node, Listing):
+            places = {at: item.mark for at, item in enumerate(node.items) if isinstance(item, Table)}
+        found |= {
+            ".".join(str(part) for part in (*below, key)): mark.line
+            for key, mark in places.items()
+            if mark.line
+        }
     return found

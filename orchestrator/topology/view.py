@@ -6,7 +6,9 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from orchestrator.topology.addresses import Address
+from orchestrator.topology.form import FaultForm
 from orchestrator.topology.model import Node, Pattern
+from orchestrator.topology.scalars import Value
 from orchestrator.topology.tree import Path
 from orchestrator.topology.wiring import RoleShape, Wire
 
@@ -17,9 +19,11 @@ class View:
 
     `wires` gives each wire the path of its use, `meetings` the wires by endpoint and mode. `addresses`
     lacks the endpoints whose address cannot be read. `keys` are those that a node is written with,
-    `raw_options` its options as written. `damaged` names the nodes of which something was left out;
-    whatever a rule would miss in them may have stood there, and so it keeps silent. `lost` names the nodes
-    and endpoints that were left out whole. `entire` is false where the wires are not all known.
+    `raw_options` its options as written, `expect` and `faults` the pattern's. `damaged` names the nodes of which
+    something was left out; whatever a rule would miss in them may have stood there, and so it keeps silent.
+    `lost` names the nodes and endpoints that were left out whole. `most` is how many processes each node can come
+    to have, those that a fault adds included. `entire` is false where the wires are not all
+    known, `names_known` where there may be more nodes and endpoints, `faults_entire` where a fault lost a key.
     """
 
     name: str
@@ -30,9 +34,14 @@ class View:
     addresses: Mapping[str, Address]
     keys: Mapping[str, Collection[str]]
     raw_options: Mapping[str, Mapping[str, Mapping[str, object]]]
+    expect: Mapping[str, Value]
+    faults: Sequence[FaultForm]
     damaged: frozenset[str]
     lost: frozenset[str]
+    most: Mapping[str, int]
     entire: bool
+    names_known: bool
+    faults_entire: bool
 
     def path(self, *keys: str | int) -> Path:
         """A path within this pattern."""

@@ -8,7 +8,8 @@ from typing import Any
 
 from pydantic_core import ErrorDetails
 
-from orchestrator.topology.form import LATER, TAGS, level_of
+from orchestrator.topology.fields import TAGS
+from orchestrator.topology.form import LATER, keys_of, level_of
 from orchestrator.topology.scalars import ScalarError, Value, quoted, resolve, shown
 from orchestrator.topology.suggest import did_you_mean, nearest
 from orchestrator.topology.tree import Finding, Node, Path, Scalar, Table, child, find
@@ -115,7 +116,7 @@ def _unknown_key(path: Path) -> Fault:
     if key in LATER.get(word, ()):
         text = f"cannot use '{key}': this version does not support it yet"
         return Fault(finding=Finding(code="not-supported", text=text, path=path, on="key"), drop=path)
-    hint = did_you_mean(key, form.model_fields if form else ())
+    hint = did_you_mean(key, keys_of(form) if form else ())
     if not hint:
         hint = _belongs_to(key, word)
     finding = Finding(code="unknown-key", text=f"unknown key '{key[:60]}'", path=path, hint=hint, on="key")
@@ -127,10 +128,11 @@ def _belongs_to(key: str, word: str) -> str:
         "pattern": ("patterns", ""),
         "node": ("patterns", "", "nodes", ""),
         "endpoint": ("patterns", "", "endpoints", ""),
+        "fault": ("patterns", "", "faults", 0),
     }
     for other, path in samples.items():
         form = level_of(path)[1]
-        if other != word and form is not None and key in form.model_fields:
+        if other != word and form is not None and key in keys_of(form):
             article = "an" if other == "endpoint" else "a"
             return f"it is a key of {article} {other}"
     return ""

@@ -41,6 +41,27 @@ def test_values_are_yaml_and_the_last_one_counts():
     assert pattern.seed == 2
 
 
+def test_an_expectation_is_one_key_whatever_dots_it_has():
+    expect = {
+        one.path: one.condition
+        for one in overridden(
+            ("pipeline.expect.sink.received", "101"),
+            ("pipeline.expect.worker.received.jain", ">= 0.9"),
+            ("pipeline.expect.sink.received", "102"),
+        ).expect
+    }
+    assert expect == {"sink.received": "== 102", "worker.received.jain": ">= 0.9"}
+
+
+def test_faults_are_items_of_a_list():
+    text = PIPELINE + "    faults: [{at: 2s, kill: worker-2}]\n"
+    overrides = [("pipeline.faults.0.at", "1s"), ("pipeline.faults.0.kill", "any worker")]
+    (fault,) = checked(text, *overrides).topology.patterns["pipeline"].faults
+    assert (fault.at_s, fault.target, fault.one_of_them) == (1, "worker", True)
+    (line,) = told(text, ("pipeline.faults.1.at", "1s"))[:1]
+    assert "there is no item '1' (the list has 1, counted from 0)" in line
+
+
 @pytest.mark.parametrize(
     ("path", "value", "said"),
     [
@@ -81,9 +102,20 @@ def test_values_are_yaml_and_the_last_one_counts():
             "'sink' has no param 'foldd' (did you mean 'fold'?) [unknown-param]",
         ),
         (
-            "pipeline.expect.sink.received",
+            "pipeline.expect.sink.recieved",
             "100",
-            "cannot use 'expect': this version does not support it yet [not-supported]",
+            "'sink' has no measure 'recieved' (did you mean 'received'?) [unknown-measure]",
+        ),
+        (
+            "pipeline.expect.sink.received",
+            "many",
+            "'sink.received' is a number, not 'many' (write 100, \">= 100\", \"90..110\" or a list) [condition]",
+        ),
+        ("pipeline.faults.0.at", "1s", "'faults' must be a list, not a mapping [value]"),
+        (
+            "pipeline.nodes.worker.restart",
+            "always",
+            "cannot use 'restart': this version does not support it yet [not-supported]",
         ),
     ],
 )

@@ -34,9 +34,9 @@ def corpus():
 
 @pytest.mark.parametrize(("text", "told"), corpus())
 def test_each_rule_tells_its_place_and_its_text(text, told):
-    started_s = time.perf_counter()
+    started_s = time.process_time()
     assert render(problems_of(text), file="topology.yaml", text=text) == told
-    assert time.perf_counter() - started_s < 1
+    assert time.process_time() - started_s < 1
 
 
 def test_the_corpus_holds_every_code_that_can_be_allowed():
@@ -57,6 +57,19 @@ LARGE = [
     + "    endpoints:\n"
     + "".join(f"      n{n}: tcp://h:{n + 1}\n" for n in range(5000))
     + "    nodes: {}\n",
+    P
+    + "    nodes: {a: {command: x}}\n    expect:\n"
+    + "".join(f"      b{n}.received: many\n" for n in range(6000)),
+    P
+    + "    nodes: {a: {command: x}}\n    faults:\n"
+    + "".join(f"      - {{at: 1s, kill: a-{n}, scale: {{a: {n}}}}}\n" for n in range(1, 3000)),
+    P
+    + "    endpoints:\n"
+    + "".join(f"      e{n}: ipc\n" for n in range(1500))
+    + "    nodes:\n"
+    + "".join(f"      n{n}: {{role: sink, bind: e{n}}}\n" for n in range(1500))
+    + "    expect:\n"
+    + "".join(f"      e{n}.lots: 0\n" for n in range(1500)),
     P
     + "    endpoints: {e: ipc}\n    nodes:\n"
     + "".join(f"      n{n}: {{role: sink, {'bind' if n % 2 else 'connect'}: e}}\n" for n in range(3000)),
@@ -84,7 +97,7 @@ LARGE = [
 def test_what_is_no_topology_at_all_is_refused_at_once(text, told):
     started_s = time.process_time()  # nothing here waits, and a busy machine is not to blame
     assert render(problems_of(text), file="t", text=text).startswith(told)
-    assert time.process_time() - started_s < 1
+    assert time.process_time() - started_s < 2
 
 
 def test_all_problems_of_a_file_are_told_at_once_in_file_order():
@@ -112,13 +125,10 @@ topology.yaml:10:42: error: SUB cannot talk to PUSH of 'ventilator' \
 (a worker pulls; a subscriber needs a publisher) [socket-pair]
       watch: {role: subscriber, connect: tasks}
                                          ^^^^^
-topology.yaml:11:5: error: cannot use 'expect': this version does not support it yet [not-supported]
-    expect:
-    ^^^^^^
 topology.yaml:12:29: error: a value cannot begin with '>' (quote it: ">= 0.9") [yaml-quote]
       worker.received.jain: >= 0.9
                             ^
-4 problems; nothing was started."""
+3 problems; nothing was started."""
     )
 
 
@@ -218,14 +228,17 @@ def test_no_text_brings_it_down(text):
 
 
 KEYS = """version patterns nodes endpoints role command external bind connect replicas params options ports
-    depends_on address codec hwm call count tasks results SNDHWM a e x
+    depends_on address codec hwm call count tasks results SNDHWM a e x sequence start_delay retry
+    at when kill restart scale for a.received b-1.sent e.lost b.exit_code elapsed_s b.result.x
 """
 
 VALUES = st.recursive(
     st.none()
     | st.booleans()
     | st.integers(-9, 9)
-    | st.sampled_from(["ipc", "worker", "e", "a", "m:f", "5s", ""]),
+    | st.sampled_from(
+        ["ipc", "worker", "e", "a", "m:f", "5s", "", "any b", "b-1", ">= 1", "== b.sent", "1..2"]
+    ),
     lambda inner: (
         st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(KEYS.split()), inner, max_size=5)
     ),
@@ -234,8 +247,9 @@ VALUES = st.recursive(
 
 
 @settings(max_examples=150, deadline=1000, suppress_health_check=[HealthCheck.too_slow])
-@given(nodes=VALUES, endpoints=VALUES, node=VALUES)
-def test_no_tree_brings_it_down(nodes, endpoints, node):
+@given(nodes=VALUES, endpoints=VALUES, node=VALUES, expect=VALUES, fault=VALUES)
+def test_no_tree_brings_it_down(nodes, endpoints, node, expect, fault):
     pattern = {"endpoints": endpoints, "nodes": {"a": node, "b": {"role": "worker", "connect": endpoints}}}
+    pattern |= {"expect": expect, "faults": [fault, {"at": "1s", "kill": node}]}
     text = json.dumps({"version": 1, "patterns": {"p": pattern, "q": {"nodes": nodes}}})
     assert problems_of(text)
