@@ -9,7 +9,7 @@ READY := $(VENV)/.ready
 OTHER_PYTHONS ?= 3.11 3.12 3.13
 
 .PHONY: help setup demo demo-pipeline demo-request-reply demo-publish-subscribe demo-census demo-duplicates \
-	test test-quick test-pythons check lint format lock schema bench clean
+	test test-quick test-pythons check lint format lock schema claims bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-24s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -71,6 +71,9 @@ schema: $(READY) ## write topology.schema.json anew
 
 lock: ## resolve requirements.lock anew from pyproject.toml (needs uv)
 	uv pip compile --universal --python-version 3.11 --extra dev --no-header --generate-hashes pyproject.toml -o requirements.lock
+
+claims: $(READY) ## what the ZeroMQ guide claims, measured; writes claims/claims.md (SEED=1 for a given seed, ONLY=4,7 for a few)
+	@$(BIN)/python claims/prove.py $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only $(ONLY))
 
 bench: $(READY) ## messages a second, side by side with plain pyzmq loops
 	@$(BIN)/python benchmarks/throughput.py

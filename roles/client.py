@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from roles.kit.collector import Collector
 from roles.kit.reqrep import Req
+from roles.kit.role import Retry
 from roles.kit.source import Source
 
 
@@ -14,7 +15,8 @@ class Client(Source, Collector):
     """Sends requests in lockstep: each waits for its reply before the next.
 
     It sends `payload` as many times as `requests` says, or the items of a source. With `sockets` it is that
-    many clients in one process, each making its own requests.
+    many clients in one process, each making its own requests. With `retry` a request that is not answered in time
+    is sent again, as the guide's Lazy Pirate does (chapter 4).
     """
 
     server = Req()
@@ -22,9 +24,10 @@ class Client(Source, Collector):
     requests: int | None = None
     payload: str = "Hello"
     sockets: int = 1
+    retry: Retry | None = None
 
     def run(self) -> None:
-        for reply in self.server.exchange(self.series):
+        for reply in self.server.exchange(self.series, retry=self.retry):
             self.handle(reply)
         self.conclude()
 

@@ -108,6 +108,7 @@ class _Cycle:
     """Processes whose data goes round: they end together, once nothing moves among them."""
 
     def __init__(self, crew: Crew, books: Sequence[Book], names: Sequence[str]) -> None:
+        self._crew = crew
         self._members = crew.named(names)
         inside = set(names)
         self._books = [book for book in books if inside & {name for name, _ in book.plan.receivers}]
@@ -117,9 +118,9 @@ class _Cycle:
         self._before: list[tuple[int, int]] | None = None
 
     def look(self) -> None:
-        books = [book for book in self._books if not book.closed]
+        books = [book for book in self._books if not book.closed and not _ends_by_marks(book)]
         counts = [(book.sent, book.received) for book in books]
-        if books and self._rests() and all(book.balances or book.plan.kind != "counted" for book in books):
+        if books and self._rests() and all(self._nothing_on_its_way(book) for book in books):
             if counts == self._before:
                 for book in books:
                     book.end()
@@ -127,9 +128,21 @@ class _Cycle:
         else:
             self._before = None
 
+    def _nothing_on_its_way(self, book: Book) -> bool:
+        """Where counts say it they are believed at once; elsewhere only time tells."""
+        if book.plan.kind == "counted":
+            return book.balances
+        since_s = max(member.changed_s for member in book.members())
+        return self._crew.now_s - since_s >= self._crew.plan.settle_s
+
     def _rests(self) -> bool:
         waiting = all(member.quiet or member.reading.state is State.RECEIVING for member in self._members)
         return waiting and all(member.quiet for member in self._outside)
+
+
+def _ends_by_marks(book: Book) -> bool:
+    """Its publishers have finished and tell so; to end it now would cut off subscribers outside of the cycle."""
+    return book.plan.kind == "marked" and book.sending_is_over
 
 
 def sources(plan: Plan) -> list[str]:

@@ -5,7 +5,7 @@ from roles.kit.control import Finish
 from roles.kit.ports import Ended, Pull, Push
 from roles.kit.pubsub import Pub, Sub
 from roles.kit.reqrep import Dealer, Rep, Req, Router
-from roles.kit.role import Duration, InputFile, InputFiles, OutputFile, Role
+from roles.kit.role import Duration, InputFile, InputFiles, OutputFile, Retry, Role
 
 __all__ = [
     "Dealer",
@@ -21,6 +21,7 @@ __all__ = [
     "Push",
     "Rep",
     "Req",
+    "Retry",
     "Role",
     "Router",
     "Sub",

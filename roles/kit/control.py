@@ -10,7 +10,7 @@ from __future__ import annotations
 import resource
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import zmq
@@ -37,6 +37,10 @@ _USAGE_EVERY_NS = 250_000_000
 _RSS_UNIT = 1 if sys.platform == "darwin" else 1024
 
 
+def _nothing_to_do() -> None:
+    pass
+
+
 class Finish(BaseException):
     """Nobody needs more from this role. Not an Exception, so that no `except Exception` in a role swallows it."""
 
@@ -45,7 +49,8 @@ class Control:
     """The control channel as a role's ports see it: what has been said, and how to wait without missing more.
 
     `heard` differs from the bell as long as there is something to look at; once the role is to finish it
-    never equals the bell again, so that each later `send` looks, and raises.
+    never equals the bell again, so that each later `send` looks, and raises. `on_joined` is called when somebody has
+    connected in the middle of the run.
     """
 
     def __init__(self, socket: zmq.Socket[bytes], words: Words) -> None:
@@ -58,6 +63,8 @@ class Control:
         self.finishing = False
         self.ended: set[str] = set()
         self.addresses: dict[str, list[str]] | None = None
+        self.late: frozenset[str] = frozenset()
+        self.on_joined: Callable[[], None] = _nothing_to_do
         self._count = 0
         self._usage_ns = 0
 
@@ -84,8 +91,11 @@ class Control:
 
     def _take(self, message: messages.Down) -> None:
         match message:
-            case messages.Connect(addresses=addresses):
+            case messages.Connect(addresses=addresses, late=late):
                 self.addresses = addresses
+                self.late = frozenset(late)
+            case messages.Joined():
+                self.on_joined()
             case messages.Go():
                 self.going = True
                 self.words[GO_NS] = time.monotonic_ns()
@@ -118,13 +128,18 @@ class Control:
 
     def pause(self, seconds: float) -> None:
         """Let time pass; raises `Finish` as soon as the role is to leave. The role counts as busy meanwhile."""
+        words = self.words
         until = time.monotonic() + seconds
         while True:
             self.look()
             left_s = until - time.monotonic()
             if left_s <= 0:
                 return
+            state = words[STATE]
+            if self.going:
+                words[STATE] = State.SLEEPING
             zmq.zmq_poll([(self.socket, zmq.POLLIN)], int(left_s * 1000) + 1)
+            words[STATE] = state
 
     def note_usage(self, now_ns: int) -> None:
         """Write processor time and peak memory of this process into its slot."""

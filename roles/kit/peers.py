@@ -71,3 +71,4 @@ class Watcher:
     def close(self) -> None:
         """Stop watching, so that nobody's events pile up unread."""
         self._socket.disable_monitor()
+        self.monitor.close(linger=0)

@@ -37,7 +37,7 @@ from roles.kit.spec import PortSpec
 
 NOBLOCK = int(zmq.NOBLOCK)
 BRIEF_MS = 2
-_MALFORMED = (ValueError, msgspec.DecodeError)
+MALFORMED = (ValueError, msgspec.DecodeError)
 
 
 class Ended(Exception):  # noqa: N818 - a state of the stream, not an error
@@ -244,7 +244,7 @@ class Inlet(Port):
     def _take(self, frame: bytes) -> tuple[bool, Any]:
         try:
             item = self.codec.decode(frame)
-        except _MALFORMED:
+        except MALFORMED:
             self._note_foreign()
             return False, None
         self._leave(item, len(frame))
@@ -288,7 +288,7 @@ class Inlet(Port):
                 return
             try:
                 item = decode(frame)
-            except _MALFORMED:
+            except MALFORMED:
                 self._note_foreign()
                 continue
             size_bytes = len(frame)

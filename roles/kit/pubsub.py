@@ -7,7 +7,9 @@ from typing import Any
 
 import zmq
 
-from roles.kit.ports import NOBLOCK, Ended, Inlet, Outlet
+from roles.kit.ports import MALFORMED, NOBLOCK, Ended, Inlet, Outlet
+from roles.kit.sequence import Checker, Numbering, topic_bytes_of
+from roles.kit.slot import DUPLICATES, GAPS, MISSED, port_base
 from roles.kit.spec import END_TOPIC
 
 
@@ -22,6 +24,13 @@ class Pub(Outlet):
 
     def _prepare(self) -> None:
         self._send_update = self._sender()
+        self._numbering: Numbering | None = None
+
+    def published_by(self, process: str) -> None:
+        """The name by which subscribers know this publisher; with `sequence` it stands in each update."""
+        if self.spec.sequence:
+            self._numbering = Numbering(process)
+            self.send = self._send_numbered  # type: ignore[method-assign]
 
     def send(self, item: Any, topic: str = "") -> None:
         """Send one item. With codecs bytes and text the topic is the item's own prefix, else `topic` is a frame."""
@@ -30,10 +39,25 @@ class Pub(Outlet):
         else:
             self._send_frames([topic.encode(), self.codec.encode(item)])
 
+    def _send_numbered(self, item: Any, topic: str = "") -> None:
+        numbering, payload = self._numbering, self.codec.encode(item)
+        assert numbering is not None
+        first = topic.encode()
+        length = len(first)
+        if not self.codec.prefixed:
+            frames = [first, payload]
+        else:
+            frames = [first + payload]
+            length = length or topic_bytes_of(payload)
+        self._send_frames([*frames, numbering.stamp(frames[0], length)])
+        numbering.passed(frames[0], length)
+
     def send_end(self, process: str) -> None:
         """Tell the subscribers that this process has finished; said again until all have it, dropped where full."""
         mark = END_TOPIC + process.encode()
         frames = [mark] if self.codec.prefixed else [mark, b""]
+        if self._numbering is not None:
+            frames.append(self._numbering.tally())
         try:
             self.socket.send_multipart(frames, NOBLOCK)
         except zmq.Again:
@@ -58,12 +82,15 @@ class Sub(Inlet):
 
     def subscribe(self, topics: Iterable[str]) -> None:
         """Ask for these topics; the empty one is everything."""
-        for topic in topics:
-            self.socket.subscribe(topic.encode())
+        filters = [topic.encode() for topic in topics]
+        for one in filters:
+            self.socket.subscribe(one)
+        self._checker.subscribed(filters)
 
     def _prepare(self) -> None:
         self._finished_publishers: set[str] = set()
-        self._recv = self._recv_update
+        self._checker = Checker()
+        self._recv = self._recv_numbered if self.spec.sequence else self._recv_update
 
     def _recv_update(self, flags: int) -> bytes:
         """The next update without its topic frame; raises Ended once every publisher has said that it has finished."""
@@ -75,7 +102,40 @@ class Sub(Inlet):
                 frame = topic if topic.startswith(END_TOPIC) or not rest else rest[-1]
             if not frame.startswith(END_TOPIC):
                 return frame
-            self._finished_publishers.add(frame.removeprefix(END_TOPIC).decode(errors="replace"))
-            if self._finished_publishers.issuperset(self.spec.partners):
-                self.control.ended.add(self.name)
-                raise Ended
+            self._note_end(frame)
+
+    def _recv_numbered(self, flags: int) -> bytes:
+        """The next update that has not been there before; raises Ended as `_recv_update`."""
+        count = 2 if self.codec.prefixed else 3
+        while True:
+            frames = self.socket.recv_multipart(flags)
+            first = frames[0]
+            ends = first.startswith(END_TOPIC)
+            is_new = False
+            try:
+                if ends:
+                    self._checker.ended(frames[-1])
+                elif len(frames) == count:
+                    is_new = self._checker.is_new(first, frames[-1])
+                else:
+                    self._note_foreign()
+            except MALFORMED:
+                self._note_foreign()
+            self._note_numbers()
+            if ends:
+                self._note_end(first)
+            elif is_new:
+                return frames[-2]
+
+    def _note_numbers(self) -> None:
+        words, base, checker = self.words, port_base(self.index), self._checker
+        words[base + MISSED] = checker.missed
+        words[base + GAPS] = checker.gaps
+        words[base + DUPLICATES] = checker.duplicates
+
+    def _note_end(self, mark: bytes) -> None:
+        """A publisher has finished; raises Ended where it was the last."""
+        self._finished_publishers.add(mark.removeprefix(END_TOPIC).decode(errors="replace"))
+        if self._finished_publishers.issuperset(self.spec.partners):
+            self.control.ended.add(self.name)
+            raise Ended

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import Any
 
@@ -9,6 +10,7 @@ import zmq
 
 from roles.kit.control import Finish
 from roles.kit.ports import NOBLOCK, Ended, Inlet, Outlet
+from roles.kit.retry import Asker, Patience
 from roles.kit.slot import BELL, State
 
 
@@ -23,8 +25,11 @@ class Rep(Inlet, Outlet):
         self.socket.send(b"")  # a REP must answer before it can take the next request
 
 
-class Req(Inlet, Outlet):
-    """Asks and waits for the answer, in lockstep; with several sockets, each of them does so by itself."""
+class Req(Asker):
+    """Asks and waits for the answer, in lockstep; with several sockets, each of them does so by itself.
+
+    `latencies` holds how long each `request`, or each request of an `exchange`, waited for its reply.
+    """
 
     kind = "REQ"
     socket_type = zmq.REQ
@@ -48,12 +53,23 @@ class Req(Inlet, Outlet):
 
     def request(self, item: Any) -> Any:
         """Send one request and return its reply."""
+        asked_ns = time.monotonic_ns()
         self.send(item)
-        return self.recv()
+        reply = self.recv()
+        self.latencies.note((time.monotonic_ns() - asked_ns) // 1000)
+        return reply
 
-    def exchange(self, requests: Callable[[], Iterable[Any]]) -> Iterator[Any]:
-        """Send what `requests()` gives, one series a socket, each socket in lockstep; yields replies as they come."""
-        if len(self.sockets) == 1:
+    def exchange(
+        self, requests: Callable[[], Iterable[Any]], *, retry: Patience | None = None
+    ) -> Iterator[Any]:
+        """Send what `requests()` gives, one series a socket, each socket in lockstep; yields replies as they come.
+
+        With `retry` a request that is not answered in time is sent again; raises NoReply once it was sent as often as
+        allowed.
+        """
+        if retry is not None:
+            yield from self.exchange_patiently(requests, retry)
+        elif len(self.sockets) == 1:
             yield from self._exchange_one(requests())
         else:
             yield from self._exchange_all(requests)
@@ -72,7 +88,9 @@ class Req(Inlet, Outlet):
 
     def _exchange_all(self, requests: Callable[[], Iterable[Any]]) -> Iterator[Any]:
         control = self.control
+        self.settle()
         series = {socket: iter(requests()) for socket in self.sockets}
+        self._asked_ns = dict.fromkeys(self.sockets, 0)
         poller = zmq.Poller()
         poller.register(control.socket, zmq.POLLIN)
         for socket in self.sockets:
@@ -87,10 +105,11 @@ class Req(Inlet, Outlet):
             for socket, _ in poller.poll(0):
                 if socket is control.socket:
                     continue
-                self.settle()
                 taken, reply = self._take(socket.recv())
+                self.latencies.note((time.monotonic_ns() - self._asked_ns[socket]) // 1000)
                 if taken:
                     yield reply
+                    self.settle()
                 if not self._ask(socket, series[socket]):
                     poller.unregister(socket)
 
@@ -102,6 +121,7 @@ class Req(Inlet, Outlet):
                 return False
             frame = self.codec.encode(item)
             self._count_sent(1, len(frame))
+            self._asked_ns[socket] = time.monotonic_ns()
             socket.send(frame)
             return True
         return False

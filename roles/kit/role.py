@@ -5,11 +5,12 @@ from __future__ import annotations
 import inspect
 import random
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 from roles.kit.calls import load_function
 from roles.kit.control import Control
 from roles.kit.ports import Port
+from roles.kit.retry import Patience
 from roles.kit.spec import Place, ProcessSpec
 
 Duration = float
@@ -23,6 +24,9 @@ InputFiles = str
 
 OutputFile = str
 """A param that is the path of a file to write."""
+
+Retry: TypeAlias = Patience
+"""A param that says when to ask again: `{timeout: 2.5s, attempts: 3}`, set as `{"timeout_s": 2.5, "attempts": 3}`."""
 
 
 class Role:

@@ -13,9 +13,6 @@ import shlex
 import signal
 import sys
 import traceback
-import types
-from pathlib import Path
-from typing import Any
 
 import msgspec
 import zmq
@@ -23,11 +20,15 @@ import zmq
 from roles.kit import calls, leash, messages, spec
 from roles.kit.calls import SetupError
 from roles.kit.control import Control, Finish
+from roles.kit.histogram import Histogram
 from roles.kit.ports import Ended, Pull
 from roles.kit.pubsub import Pub, Sub
+from roles.kit.reqrep import Req
+from roles.kit.retry import MOST_OLD, NoReply
 from roles.kit.role import Role
 from roles.kit.slot import SlotFile
 from roles.kit.sockets import BindError, OpenPort, open_port
+from roles.kit.telling import from_the_users_code_on, plain, safe
 
 _END_EVERY_MS = 50
 _FORGET_MS = 0
@@ -94,7 +95,7 @@ class Runtime:
         self._place = place
         sockets = sum(port.copies for port in process.ports)
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        self._context.set(zmq.MAX_SOCKETS, max(1023, 3 * sockets + _SOCKETS_OF_OURS))
+        self._context.set(zmq.MAX_SOCKETS, max(1023, 3 * sockets + _SOCKETS_OF_OURS) + MOST_OLD)
         socket = self._context.socket(zmq.DEALER)
         socket.set(zmq.ROUTING_ID, f"{process.name}/{incarnation}".encode())
         socket.set_hwm(0)
@@ -103,6 +104,7 @@ class Runtime:
         self._open: list[OpenPort] = []
         self._role: Role | None = None
         self._finished = messages.Finished()
+        self._control.on_joined = self._take_in
 
     def run(self) -> int:
         """Go through the run; returns the process's exit code."""
@@ -124,6 +126,8 @@ class Runtime:
             exit_code = self._fail(
                 messages.Failed(kind="bind", text=str(error), endpoint=error.endpoint), None
             )
+        except NoReply as error:
+            exit_code = self._fail(messages.Failed(kind="raised", text=str(error)), None)
         except Exception as error:  # noqa: BLE001 - whatever a user's role raises is told under its name
             exit_code = self._raised(error)
         except Finish:
@@ -142,8 +146,16 @@ class Runtime:
         else:
             for opened in self._open:
                 opened.port.settle()
-        self._finished = messages.Finished(result=_plain(role.result))
+        self._finished = messages.Finished(result=plain(role.result), latencies=self._latencies())
         messages.encode(self._finished)  # what cannot be told is the role's failure, and so it must show here
+
+    def _latencies(self) -> dict[int, int]:
+        """The round trips of all REQ ports."""
+        all_ports = Histogram()
+        for opened in self._open:
+            if isinstance(opened.port, Req):
+                all_ports.merge(opened.port.latencies.counts)
+        return all_ports.counts
 
     def _load(self) -> Role:
         if self._place.folder not in sys.path:
@@ -174,22 +186,28 @@ class Runtime:
             for opened in self._open:
                 opened.count_peers()
         for opened in self._open:
-            opened.connect(self._control.addresses)
+            opened.connect(self._control.addresses, self._control.late)
         role.connected()
         waiting = self._open
-        while waiting:
+        while (
+            not self._control.going
+        ):  # it may have been told so together with the addresses: nobody is awaited
             waiting = [opened for opened in waiting if not opened.in_place()]
-            if waiting:
-                self._await_control([socket for opened in waiting for socket in opened.pollees])
-            if self._control.going:
+            if not waiting:
+                self._control.say(messages.Ready())
                 return
-        self._control.say(messages.Ready())
+            self._await_control([socket for opened in waiting for socket in opened.pollees])
 
     def _await_go(self) -> None:
         while not self._control.going:
             self._await_control([])
         for opened in self._open:
             opened.go()
+
+    def _take_in(self) -> None:
+        """Somebody has connected in the middle of the run."""
+        for opened in self._open:
+            opened.take_in()
 
     def _await_control(self, others: list[zmq.Socket[bytes]], timeout_ms: int = -1) -> None:
         sockets = [*others, self._control.socket]
@@ -199,7 +217,7 @@ class Runtime:
     def _raised(self, error: Exception) -> int:
         item = self._item_in_hand()
         text = f"{type(error).__name__}: {error}"
-        error.__traceback__ = _from_the_users_code_on(error.__traceback__)
+        error.__traceback__ = from_the_users_code_on(error.__traceback__)
         told = messages.Failed(
             kind="raised", text=text, item=item, traceback="".join(traceback.format_exception(error))
         )
@@ -208,7 +226,7 @@ class Runtime:
     def _item_in_hand(self) -> str:
         """What the role was handling, as text; empty where it was nothing."""
         items = (opened.port.item_in_hand() for opened in self._open)
-        return next((_safe(repr(item))[:_LONGEST_ITEM] for item in items if item is not None), "")
+        return next((safe(repr(item))[:_LONGEST_ITEM] for item in items if item is not None), "")
 
     def _fail(self, told: messages.Failed, error: BaseException | None) -> int:
         if error is not None:
@@ -217,9 +235,7 @@ class Runtime:
                 print(f"while handling {told.item}", file=sys.stderr)
         elif told.text:
             print(told.text, file=sys.stderr)
-        self._control.say(
-            msgspec.structs.replace(told, text=_safe(told.text), traceback=_safe(told.traceback))
-        )
+        self._control.say(msgspec.structs.replace(told, text=safe(told.text), traceback=safe(told.traceback)))
         return told.exit_code
 
     def _left(self, error: SystemExit) -> int:
@@ -282,27 +298,3 @@ def _role_class(name: str) -> type[Role]:
             "role", f"cannot use '{name}' as a role: it is no class that derives from roles.kit.Role"
         )
     return found
-
-
-def _from_the_users_code_on(trace: types.TracebackType | None) -> types.TracebackType | None:
-    """The traceback without the frames of ours that come before the user's, all of it where none is the user's."""
-    ours = str(Path(__file__).parent.parent)
-    step = trace
-    while step is not None and step.tb_frame.f_code.co_filename.startswith(ours):
-        step = step.tb_next
-    return step or trace
-
-
-def _safe(text: str) -> str:
-    """The text without what UTF-8 cannot hold, such as a part of a file's name that is not UTF-8."""
-    return text.encode(errors="backslashreplace").decode()
-
-
-def _plain(result: Any) -> dict[str, Any] | None:
-    """The result as it can be told; what is no plain value is told as text. Raises TypeError for no mapping."""
-    if result is None:
-        return None
-    if not isinstance(result, dict):
-        raise TypeError(f"cannot report a {type(result).__name__}: a role's result is a mapping")
-    plain: dict[str, Any] = msgspec.to_builtins(result, enc_hook=str, str_keys=True)
-    return plain

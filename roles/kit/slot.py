@@ -39,7 +39,10 @@ Words = memoryview
 
 
 class State(enum.IntEnum):
-    """What a process is doing, as its slot tells; the low byte of word `STATE`, the port's index above it."""
+    """What a process is doing, as its slot tells; the low byte of word `STATE`, the port's index above it.
+
+    Who is `SLEEPING` waits with a time limit of its own, and goes on whatever the others do.
+    """
 
     STARTING = 0
     RUNNING = 1

@@ -6,6 +6,7 @@ import contextlib
 import errno
 import socket as plain
 import stat
+from collections.abc import Collection
 from pathlib import Path
 
 import zmq
@@ -17,6 +18,7 @@ from roles.kit.control import Control
 from roles.kit.peers import Watcher
 from roles.kit.ports import BRIEF_MS, Port, Raw
 from roles.kit.pubsub import Pub, Sub
+from roles.kit.reqrep import Req
 from roles.kit.spec import END_TOPIC, PROXY_KINDS, READY_TOPIC, SOCKETS_TOKEN, Attachment, PortSpec
 
 BACKLOG = 4096
@@ -48,6 +50,12 @@ class OpenPort:
         self._names_missing = set(self.spec.partners) if isinstance(port, Pub) else set()
         self._wanted = sum(attachment.peers for attachment in self.spec.attachments)
         self._asked = False
+        self._addresses: list[str] = []
+        self._more_sockets = 0
+        if isinstance(port, Pub):
+            port.published_by(process)
+        if isinstance(port, Req):
+            port.another_socket = self._another_socket
 
     @property
     def pollees(self) -> list[zmq.Socket[bytes]]:
@@ -70,16 +78,32 @@ class OpenPort:
             if attachment.mode == "bind"
         }
 
-    def connect(self, addresses: dict[str, list[str]]) -> None:
-        """Connect every socket of this port to all addresses of the endpoints that it connects to."""
-        for attachment in self.spec.attachments:
-            if attachment.mode == "connect":
-                for address in addresses[attachment.endpoint]:
-                    self._wanted += len(self.port.sockets)
-                    for socket in self.port.sockets:
-                        if "[" in address:
-                            socket.set(zmq.IPV6, 1)
-                        socket.connect(address)
+    def connect(self, addresses: dict[str, list[str]], late: Collection[str] = ()) -> None:
+        """Connect every socket of this port to all addresses of the endpoints that it connects to.
+
+        At those in `late` nobody listens yet, so that nobody is awaited there.
+        """
+        connects = [one.endpoint for one in self.spec.attachments if one.mode == "connect"]
+        self._addresses = [address for endpoint in connects for address in addresses[endpoint]]
+        awaited = [address for address in self._addresses if address not in late]
+        self._wanted += len(awaited) * len(self.port.sockets)
+        for socket in self.port.sockets:
+            _connect(socket, self._addresses)
+        if isinstance(self.port, Req):
+            places = [f"{endpoint} ({', '.join(addresses[endpoint])})" for endpoint in connects]
+            self.port.servers = " or ".join(places)
+
+    def _another_socket(self) -> zmq.Socket[bytes]:
+        """A socket like this port's first, connected as that one is.
+
+        A REQ's first request goes to the first address. Each socket begins with another one, so that who asks again
+        does not ask the same server for ever.
+        """
+        socket = _socket(self.port.socket.context, self.spec, self.port.socket_type)
+        self._more_sockets += 1
+        first = self._more_sockets % len(self._addresses)
+        _connect(socket, self._addresses[first:] + self._addresses[:first])
+        return socket
 
     def count_peers(self) -> int:
         """How many peers there are; taking in the monitors' news keeps libzmq's thread free to go on."""
@@ -101,12 +125,15 @@ class OpenPort:
             # Last, and only now: subscriptions made before a connection go out in the order of their bytes,
             # so this one would come first; on an open connection they keep their order. A connection that came
             # to a bound socket is open to it once it has looked at its events.
-            self._asked = True
             self.port.socket.get(zmq.EVENTS)
-            self.port.socket.subscribe(END_TOPIC)
-            self.port.socket.subscribe(READY_TOPIC + self._process.encode())
+            self._ask_for_marks(self.port)
         self._stop_watching()
         return True
+
+    def _ask_for_marks(self, port: Sub) -> None:
+        self._asked = True
+        port.socket.subscribe(END_TOPIC)
+        port.socket.subscribe(READY_TOPIC + self._process.encode())
 
     def _stop_watching(self) -> None:
         """Nobody reads the monitors from now on; full of strangers' news, one would bring libzmq's thread to a halt."""
@@ -117,13 +144,20 @@ class OpenPort:
     def go(self) -> None:
         """Stop watching, and let the socket take in the connections that its monitor has told of."""
         self._stop_watching()
+        if isinstance(self.port, Sub) and not self._asked:
+            self._ask_for_marks(self.port)  # there was no barrier to wait for
+        self.take_in()
+
+    def take_in(self) -> None:
+        """Let the sockets take in new connections.
+
+        A busy sender looks for new pipes now and then only; asked for its events it does so at once.
+        """
         if isinstance(self.port, Raw):
             return  # its socket belongs to the proxy's thread by now
-        if isinstance(self.port, Sub) and not self._asked:
-            self.port.socket.subscribe(END_TOPIC)  # there was no barrier to wait for
         for socket in self.port.sockets:
-            # A busy sender looks for new pipes now and then only; asked for its events it does so at once.
-            socket.get(zmq.EVENTS)
+            if not socket.closed:
+                socket.get(zmq.EVENTS)
 
 
 def open_port(
@@ -149,6 +183,13 @@ def _socket(context: zmq.Context[zmq.Socket[bytes]], spec: PortSpec, kind: int) 
     if any("[" in attachment.address for attachment in spec.attachments):
         socket.set(zmq.IPV6, 1)
     return socket
+
+
+def _connect(socket: zmq.Socket[bytes], addresses: list[str]) -> None:
+    for address in addresses:
+        if "[" in address:
+            socket.set(zmq.IPV6, 1)
+        socket.connect(address)
 
 
 def _bind(socket: zmq.Socket[bytes], attachment: Attachment, sockets_dir: str) -> str:

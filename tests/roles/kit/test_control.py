@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import zmq
 
 from roles.kit import messages
 from roles.kit.control import Control
-from roles.kit.slot import SlotFile, State
+from roles.kit.slot import WAITED_NS, SlotFile, State
 
 DEADLINE_MS = 10_000
 
@@ -44,3 +45,42 @@ def test_who_is_told_to_go_runs(slots: SlotFile, told: Callable[[messages.Down],
     assert slots.read(0, ()).state is State.STARTING
     assert told(messages.Go()).going
     assert slots.read(0, ()).state is State.RUNNING
+
+
+def test_who_pauses_goes_on_by_itself_and_counts_as_busy(
+    slots: SlotFile, told: Callable[[messages.Down], Control]
+) -> None:
+    control = told(messages.Go())
+    seen: list[State] = []
+
+    def look() -> None:
+        while State.SLEEPING not in seen:
+            seen.append(slots.read(0, ()).state)
+
+    looking = threading.Thread(target=look)
+    looking.start()
+    while looking.is_alive():
+        control.pause(0.01)
+    assert slots.read(0, ()).state is State.RUNNING
+    assert slots.words(0)[WAITED_NS] == 0
+
+
+def test_a_pause_before_go_is_part_of_the_start(
+    told: Callable[[messages.Down], Control], slots: SlotFile
+) -> None:
+    control = told(messages.Joined())
+    control.pause(0.001)
+    assert slots.read(0, ()).state is State.STARTING
+
+
+def test_that_somebody_has_joined_is_passed_on(told: Callable[[messages.Down], Control]) -> None:
+    control, times = told(messages.Go()), []
+    control.on_joined = lambda: times.append(1)
+    told(messages.Joined())
+    assert times == [1]
+
+
+def test_where_to_connect_is_kept_with_who_is_late(told: Callable[[messages.Down], Control]) -> None:
+    control = told(messages.Connect(addresses={"a": ["x", "y"]}, late=["y"]))
+    assert control.addresses == {"a": ["x", "y"]}
+    assert control.late == {"y"}

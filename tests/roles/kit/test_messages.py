@@ -7,16 +7,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from roles.kit import messages
-from roles.kit.messages import Bound, Connect, End, Failed, Finish, Finished, Go, Hello, Ready, Stop
+from roles.kit.messages import Bound, Connect, End, Failed, Finish, Finished, Go, Hello, Joined, Ready, Stop
 
 UP = [
     Hello(pid=1),
     Bound(addresses={"tasks": "ipc:///x"}),
     Ready(),
-    Finished(result={"a": [1, None, "x"]}),
+    Finished(result={"a": [1, None, "x"]}, latencies={63: 1, 640: 2}),
     Failed(kind="raised", text="é", exit_code=3, item="'1'"),
 ]
-DOWN = [Connect(addresses={"tasks": ["a", "b"]}), Go(), End(port="tasks"), Finish(), Stop()]
+DOWN = [
+    Connect(addresses={"tasks": ["a", "b"]}, late=["b"]),
+    Joined(),
+    Go(),
+    End(port="tasks"),
+    Finish(),
+    Stop(),
+]
 
 
 @pytest.mark.parametrize("message", UP)

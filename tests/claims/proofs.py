@@ -1,0 +1,52 @@
+"""The record of a claim's runs: that of the last `make claims`, where its topology is still the same, else a fresh one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestrator.observers.journal import read_journal
+from orchestrator.outcome.values import Summary
+from orchestrator.run.events import Known
+from orchestrator.rundir import recorded_runs
+from prover.catalogue import Claim, read_catalogue
+from prover.trials import CLAIMS, RECORDS, run_claim, summaries
+
+SEED = 1
+
+CATALOGUE = read_catalogue((CLAIMS / "claims.yaml").read_text(encoding="utf-8"))
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What came of a claim's runs, and the events of the first run by pattern."""
+
+    runs: list[dict[str, Summary]]
+    events: Mapping[str, list[Known]]
+
+
+def proof(claim: Claim, fresh: Path) -> Proof:
+    """The record of the claim's runs; where there is none that holds, it is run now and kept in `fresh`."""
+    kept = RECORDS / claim.name
+    if not _is_current(claim, kept):
+        trials = run_claim(claim, SEED, records=fresh)
+        assert not trials.told, trials.told
+        kept = fresh / claim.name
+    journals = [read_journal(place / "events.jsonl") for place in recorded_runs(kept / "run-01")]
+    return Proof(
+        runs=[summaries(kept / f"run-{number:02d}") for number in range(1, claim.runs + 1)],
+        events={events[0].pattern: events for events in journals},
+    )
+
+
+def _is_current(claim: Claim, kept: Path) -> bool:
+    """Whether every run is there, of the topology as it is now."""
+    written = (CLAIMS / claim.file).read_bytes()
+    for number in range(1, claim.runs + 1):
+        place = kept / f"run-{number:02d}"
+        copies = list(place.glob(f"**/{claim.file}"))
+        complete = place.with_name(f"{place.name}.json").is_file() and copies
+        if not complete or any(copy.read_bytes() != written for copy in copies):
+            return False
+    return True

@@ -1,0 +1,172 @@
+"""A process's side of the run protocol, in a thread; the test is the coordinator, and holds the slots."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import zmq
+
+from roles.kit import messages
+from roles.kit.histogram import Histogram
+from roles.kit.runtime import Runtime
+from roles.kit.slot import Reading, SlotFile, State
+from roles.kit.spec import Attachment, Place, PortSpec, ProcessSpec
+
+DEADLINE_MS = 20_000
+
+
+class Process:
+    """One role process, told and heard over its control channel."""
+
+    def __init__(self, folder: Path, context: zmq.Context[zmq.Socket[bytes]], spec: ProcessSpec) -> None:
+        self.socket = context.socket(zmq.ROUTER)
+        self.socket.bind(f"ipc://{folder}/control")
+        self.slots = SlotFile(folder / "slots", slots=1)
+        self.spec = spec
+        place = Place(
+            run_id="r",
+            pattern="p",
+            folder=str(folder),
+            control=f"ipc://{folder}/control",
+            slots=str(folder / "slots"),
+            sockets=str(folder),
+            logs=str(folder),
+            seed=1,
+        )
+        self.exit_code: int | None = None
+        self._heard: dict[type, Any] = {}
+        self._thread = threading.Thread(target=self._run, args=(place,))
+        self._thread.start()
+
+    def _run(self, place: Place) -> None:
+        self.exit_code = Runtime(self.spec, place, 0).run()
+
+    def says(self, kind: type[Any]) -> Any:
+        """The message of this kind, once it comes."""
+        while kind not in self._heard:
+            assert self.socket.poll(DEADLINE_MS), f"no {kind.__name__}; it said {list(self._heard)}"
+            message = messages.decode_up(self.socket.recv_multipart()[1])
+            self._heard[type(message)] = message
+        return self._heard[kind]
+
+    def has_said(self, kind: type[Any]) -> bool:
+        return kind in self._heard
+
+    def tell(self, *told: messages.Down) -> None:
+        for message in told:
+            self.socket.send_multipart([f"{self.spec.name}/0".encode(), messages.encode(message)])
+            self.slots.ring(0)
+
+    def reading(self) -> Reading:
+        return self.slots.read(0, [port.name for port in self.spec.ports])
+
+    def reaches(self, condition: Callable[[Reading], bool]) -> None:
+        until_s = time.monotonic() + DEADLINE_MS / 1000
+        while not condition(self.reading()):
+            assert time.monotonic() < until_s, self.reading()
+            time.sleep(0.001)
+
+    def end(self) -> int | None:
+        self.tell(messages.Stop(hurried=True))
+        self._thread.join(DEADLINE_MS / 1000)
+        assert not self._thread.is_alive()
+        return self.exit_code
+
+
+@pytest.fixture
+def start(tmp_path: Path, context: zmq.Context[zmq.Socket[bytes]]) -> Iterator[Callable[..., Process]]:
+    """Starts a built-in role that connects to endpoint `here`."""
+    made: list[Process] = []
+
+    def begin(role: str, ports: dict[str, str], **fields: Any) -> Process:
+        attachment = Attachment(endpoint="here", mode="connect")
+        specs = [
+            PortSpec(name=name, kind=kind, codec="text", attachments=(attachment,))
+            for name, kind in ports.items()
+        ]
+        spec = ProcessSpec(name=f"{role}-1", node=role, role=role, ports=tuple(specs), **fields)
+        made.append(Process(tmp_path, context, spec))
+        return made[-1]
+
+    yield begin
+    for process in made:
+        if process.exit_code is None:
+            process.end()
+        process.socket.close(linger=0)
+
+
+def test_who_starts_in_the_middle_goes_at_once(start: Callable[..., Process], address: str) -> None:
+    """It hears where to connect and Go in one breath, and nobody listens there yet."""
+    sink = start("sink", {"results": "PULL"})
+    sink.says(messages.Bound)
+    sink.tell(messages.Connect(addresses={"here": [address]}, late=[address]), messages.Go())
+    sink.reaches(lambda reading: reading.state is State.RECEIVING)
+    sink.tell(messages.Joined(), messages.End(port="results"))
+    sink.says(messages.Finished)
+    assert not sink.has_said(messages.Ready)
+    assert sink.end() == 0
+
+
+@pytest.mark.parametrize("listens", [False, True])
+def test_a_go_without_waiting_needs_no_handshake(
+    start: Callable[..., Process], context: zmq.Context[zmq.Socket[bytes]], address: str, listens: bool
+) -> None:
+    """Also where somebody is expected: without a barrier nobody is awaited."""
+    with context.socket(zmq.PUSH) as push:
+        if listens:
+            push.bind(address)
+        sink = start("sink", {"results": "PULL"})
+        sink.says(messages.Bound)
+        sink.tell(messages.Connect(addresses={"here": [address]}), messages.Go())
+        sink.reaches(lambda reading: reading.state is State.RECEIVING)
+        if not listens:
+            push.bind(address)
+        push.send(b"x")
+        sink.reaches(lambda reading: reading.ports["results"].received == 1)
+    assert sink.end() == 0
+
+
+def test_who_is_ready_waits_for_go(start: Callable[..., Process], address: str) -> None:
+    sink = start("sink", {"results": "PULL"})
+    sink.says(messages.Bound)
+    sink.tell(messages.Connect(addresses={"here": [address]}, late=[address]))
+    sink.says(messages.Ready)
+    assert sink.reading().state is State.STARTING
+    sink.tell(messages.Go())
+    sink.reaches(lambda reading: reading.state is State.RECEIVING)
+    assert sink.end() == 0
+
+
+def test_a_client_tells_its_round_trips(
+    start: Callable[..., Process], context: zmq.Context[zmq.Socket[bytes]], address: str
+) -> None:
+    with context.socket(zmq.REP) as server:
+        server.bind(address)
+        client = start("client", {"server": "REQ"}, params={"requests": 3})
+        client.says(messages.Bound)
+        client.tell(messages.Connect(addresses={"here": [address]}), messages.Go())
+        for _ in range(3):
+            assert server.poll(DEADLINE_MS)
+            server.send(server.recv())
+        latencies = Histogram(client.says(messages.Finished).latencies)
+    assert latencies.count == 3
+    assert 0 < latencies.max_ms < DEADLINE_MS
+    assert client.end() == 0
+
+
+def test_a_client_without_an_answer_fails_in_one_sentence(
+    start: Callable[..., Process], address: str
+) -> None:
+    client = start("client", {"server": "REQ"}, params={"retry": {"timeout_s": 0.05, "attempts": 2}})
+    client.says(messages.Bound)
+    client.tell(messages.Connect(addresses={"here": [address]}, late=[address]), messages.Go())
+    failed = client.says(messages.Failed)
+    assert failed.text == f"no reply from here ({address}) to request 1 within 2 attempts of 0.05 s each"
+    assert (failed.kind, failed.traceback, failed.exit_code) == ("raised", "", 1)
+    assert client.reading().ports["server"].sent == 2
+    assert client.end() == 1

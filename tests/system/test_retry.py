@@ -1,0 +1,110 @@
+"""Clients that ask again: a server that dies, one that stands still, one that is slow, and one that never answers."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from harness import Outcome, Project
+
+SERVER = """
+import time
+
+def slow(request):
+    time.sleep(0.002)
+    return "World"
+
+def slow_at_first(request, seen=[]):
+    seen.append(request)
+    time.sleep(0.5 if len(seen) == 1 else 0)
+    return "World"
+"""
+REQUESTS = """
+    requests:
+      codec: text
+      endpoints: {{hello: {address}}}
+      nodes:
+        server: {{role: server, bind: hello, params: {{call: "load:{call}"}}}}
+        client:
+          role: client
+          connect: hello
+          replicas: 2
+          params: {{requests: {requests}, sockets: 2, {retry}}}
+      {more}
+"""
+RESTART = "faults: [{when: {client.received: 50}, restart: server-1, for: 300ms}]"
+
+
+@pytest.fixture
+def requests(project: Project):
+    """Runs two clients of two sockets each, and a server."""
+    project.write("load.py", SERVER)
+
+    def run(
+        more: str = "",
+        *,
+        retry="retry: {timeout: 250ms, attempts: 40}",
+        address="ipc",
+        call="slow",
+        requests=100,
+    ):
+        project.topology(REQUESTS.format(**locals()))
+        return project.run()
+
+    return run
+
+
+def all_answered(outcome: Outcome, requests: int) -> list[dict[str, int]]:
+    """The clients' counts; fails where one does not tell the whole story."""
+    outcome.passed()
+    counts = [process["ports"]["server"] for process in outcome.of_node("client")]
+    for one in counts:
+        assert one["received"] == 2 * requests + one["duplicates"], one
+        assert one["sent"] == 2 * requests + one["retried"], one
+        assert max(one["late"], one["duplicates"]) <= one["retried"], one
+    return counts
+
+
+@pytest.mark.parametrize("address", ["ipc", "tcp://127.0.0.1:*"])
+def test_all_is_answered_though_the_server_is_killed_and_started_again(requests, address: str) -> None:
+    counts = all_answered(requests(RESTART, address=address), 100)
+    assert sum(one["retried"] for one in counts) >= 1
+
+
+def test_without_retry_the_same_clients_are_stuck(requests) -> None:
+    outcome = requests(RESTART, retry="payload: Hello")
+    assert outcome.exit_code == 1, outcome.stderr
+    assert sum(one["ports"]["server"]["received"] for one in outcome.of_node("client")) < 400
+    assert "retried" not in outcome.of_node("client")[0]["ports"]["server"]
+
+
+def test_what_a_server_that_stood_still_answers_is_late(requests) -> None:
+    fault = "faults: [{when: {client.received: 50}, pause: server-1, for: 700ms}]"
+    counts = all_answered(requests(fault), 100)
+    assert sum(one["late"] for one in counts) >= 4, "each socket was waiting, and asked once more or twice"
+
+
+def test_a_server_that_is_slow_once_answers_late_and_twice(requests) -> None:
+    counts = all_answered(requests(call="slow_at_first", requests=50), 50)
+    assert sum(one["late"] for one in counts) >= 1
+    assert sum(one["duplicates"] for one in counts) >= 1
+
+
+def test_who_has_enough_patience_asks_once(requests) -> None:
+    counts = all_answered(requests(retry="retry: {timeout: 30s, attempts: 2}"), 100)
+    assert [(one["retried"], one["late"], one["duplicates"]) for one in counts] == [(0, 0, 0)] * 2
+
+
+def test_who_is_never_answered_fails_and_says_so(requests) -> None:
+    outcome = requests(
+        "faults: [{when: {client.received: 50}, pause: server-1}]",
+        retry="retry: {timeout: 100ms, attempts: 3}",
+    )
+    assert outcome.exit_code == 1, outcome.stderr
+    texts = [problem["text"] for problem in outcome.problems if problem["kind"] == "failed"]
+    assert texts, outcome.stderr
+    told = (
+        r"client-\d failed: no reply from hello \(ipc://\S+\) to request \d+ within 3 attempts of 0.1 s each"
+    )
+    assert all(re.fullmatch(told, text) for text in texts), texts
+    assert "Traceback" not in outcome.stderr

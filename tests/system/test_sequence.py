@@ -1,0 +1,143 @@
+"""Updates with numbers: every subscriber knows what it missed, and the link what was lost."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from harness import Outcome, Project
+
+CODE = """
+import time
+
+def updates(n):
+    for number in range(n):
+        yield f"{'abc'[number % 3]} {number}"
+
+def with_topics(n):
+    for number in range(n):
+        yield "abc"[number % 3], number
+
+def slowly(update):
+    time.sleep(0.0002)
+"""
+UPDATES = """
+    updates:
+      codec: {codec}
+      {pattern}
+      endpoints: {{news: {{address: {address}, sequence: true, hwm: {hwm}}}}}
+      nodes:
+        publisher: {{role: publisher, bind: news, params: {{call: {{function: "load:{call}", with: {{n: {count}}}}}, {publisher}}}}}
+        subscriber: {{role: subscriber, connect: news, {subscriber}}}
+      {more}
+"""
+
+
+@pytest.fixture
+def updates(project: Project):
+    """Runs a publisher and its subscribers, on a link with numbers."""
+    project.write("load.py", CODE)
+
+    def run(**fields: Any) -> Outcome:
+        given = {
+            "codec": "text",
+            "pattern": "",
+            "address": "ipc",
+            "hwm": 100_000,
+            "count": 3000,
+            "publisher": "",
+        }
+        given |= {"subscriber": "", "more": ""} | fields
+        given["call"] = "updates" if given["codec"] == "text" else "with_topics"
+        project.topology(UPDATES.format(**given))
+        return project.run().passed()
+
+    return run
+
+
+def counts(outcome: Outcome) -> list[dict[str, int]]:
+    return [process["ports"]["updates"] for process in outcome.of_node("subscriber")]
+
+
+@pytest.mark.parametrize("codec", ["text", "json"])
+@pytest.mark.parametrize("address", ["ipc", "tcp://127.0.0.1:*"])
+def test_nothing_is_missed_where_there_is_room(updates, codec: str, address: str) -> None:
+    outcome = updates(
+        codec=codec,
+        address=address,
+        subscriber="replicas: 2",
+        more="expect: {subscriber.missed: 0, news.lost: 0, news.duplicates: 0, subscriber.received: 6000}",
+    )
+    assert [(one["received"], one["missed"], one["gaps"]) for one in counts(outcome)] == [(3000, 0, 0)] * 2
+    assert outcome.links["news"]["lost"] == 0
+    assert all(one["held"] for one in outcome.summary["expectations"])
+
+
+@pytest.mark.parametrize("codec", ["text", "json"])
+def test_what_a_slow_subscriber_missed_is_known_to_the_last(updates, codec: str) -> None:
+    outcome = updates(
+        codec=codec,
+        hwm=10,
+        count=30_000,
+        subscriber='replicas: 2, params: {call: "load:slowly"}',
+        more='expect: {news.lost: ">= 2", subscriber.gaps: ">= 2", news.duplicates: 0}',
+    )
+    for one in counts(outcome):
+        assert one["received"] + one["missed"] == 30_000, one
+        assert 1 <= one["gaps"] <= one["missed"], one
+    assert outcome.links["news"]["lost"] == sum(one["missed"] for one in counts(outcome))
+
+
+def test_a_filter_leaves_no_gap(updates) -> None:
+    outcome = updates(
+        codec="text", subscriber="params: {topics: [a, 'b ']}", more="expect: {subscriber.missed: 0}"
+    )
+    assert [(one["received"], one["missed"]) for one in counts(outcome)] == [(2000, 0)]
+
+
+def test_who_comes_late_missed_the_beginning(updates) -> None:
+    outcome = updates(
+        publisher="rate: 2000",
+        subscriber="start_delay: 300ms",
+        more='expect: {subscriber.missed: ">= 1", news.lost: ">= 1"}',
+    )
+    (one,) = counts(outcome)
+    assert one["received"] + one["missed"] == 3000
+    assert one["received"] > 0
+    assert one["gaps"] == 3, "one for each topic"
+
+
+def test_who_has_all_its_updates_looks_no_further(updates) -> None:
+    outcome = updates(subscriber="params: {updates: 10}")
+    assert [(one["received"], one["missed"]) for one in counts(outcome)] == [(10, 0)]
+
+
+def test_the_numbers_pass_through_a_proxy(project: Project) -> None:
+    project.write("load.py", CODE)
+    project.topology(
+        """
+        through:
+          codec: text
+          endpoints: {front: {address: ipc, sequence: true}, back: {address: ipc, sequence: true}}
+          nodes:
+            publisher: {role: publisher, connect: front, replicas: 2, params: {call: {function: "load:updates", with: {n: 600}}}}
+            proxy: {role: proxy, bind: {frontend: front, backend: back}, params: {kind: forwarder}}
+            subscriber: {role: subscriber, connect: back, replicas: 2}
+        """
+    )
+    outcome = project.run().passed()
+    for one in counts(outcome):
+        assert one["received"] + one["missed"] == 600, one
+        assert one["duplicates"] == 0
+
+
+def test_a_publisher_that_starts_anew_begins_a_new_series(updates) -> None:
+    """What is missed of the first series cannot be known, since it has no end; nothing counts as come twice."""
+    outcome = updates(
+        publisher="rate: 2000",
+        more="faults: [{when: {subscriber-1.received: 500}, restart: publisher-1, for: 50ms}]",
+    )
+    (one,) = counts(outcome)
+    assert one["duplicates"] == 0
+    assert one["received"] + one["missed"] >= 3500
+    assert one["missed"] < 3000
