@@ -25,6 +25,7 @@ PURE = {
         f"orchestrator.run.{name}"
         for name in (
             "addresses",
+            "bookkeeping",
             "books",
             "commands",
             "coordinator",

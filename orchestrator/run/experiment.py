@@ -89,4 +89,3 @@ def _targets(fault: Fault, nodes: Mapping[str, Node], most: Mapping[str, int]) -
         yield from (f"{fault.target}-{replica}" for replica in range(1, most[fault.target] + 1))
     elif fault.target:
         yield fault.target
-

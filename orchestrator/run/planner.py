@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import itertools
 
+from orchestrator.run.bookkeeping import book_name, book_plans
 from orchestrator.run.experiment import expectations, faults, most_replicas
 from orchestrator.run.order import LaunchOrder, launch_order
-from orchestrator.run.plan import BookPlan, End, Link, Plan, Stage
+from orchestrator.run.plan import Link, Plan, Stage
 from orchestrator.topology.addresses import parse_address
 from orchestrator.topology.check import Checked
 from orchestrator.topology.problem import Problem, TopologyError
@@ -57,7 +58,11 @@ class _Planner:
         if order.contradiction:
             raise TopologyError([self._contradiction(order.contradiction)])
         pattern, lines = self._pattern, self._checked.lines[self._name]
-        books = tuple(book for group in self._groups for book in self._books(group))
+        books = tuple(
+            book
+            for group in self._groups
+            for book in book_plans(group, pattern, proxies=self._proxies, processes=self._names)
+        )
         processes = self._processes(order)
         return Plan(
             topology=self._file,
@@ -255,71 +260,5 @@ class _Planner:
             receivers=tuple(dict.fromkeys(wire.node for wire in one.receivers)),
             binders=tuple(dict.fromkeys(wire.node for wire in one.binders)),
             connectors=tuple(dict.fromkeys(wire.node for wire in one.connectors)),
-            book=_book_name(self._group_of[one.endpoint]),
+            book=book_name(self._group_of[one.endpoint]),
         )
-
-    def _books(self, group: tuple[Traffic, ...]) -> list[BookPlan]:
-        senders = [wire for one in group for wire in one.senders]
-        receivers = [wire for one in group for wire in one.receivers]
-        strangers = [
-            wire.node
-            for one in group
-            for wire in (*one.binders, *one.connectors)
-            if not self._nodes[wire.node].role
-        ]
-        marked = any(one.kind == "publish_subscribe" for one in group)
-        idle = [self._pattern.endpoints[one.endpoint].idle_after_s for one in group]
-        forward = BookPlan(
-            name=_book_name(group),
-            endpoints=tuple(one.endpoint for one in group),
-            kind="open" if strangers else "marked" if marked else "counted",
-            sequenced=not strangers
-            and marked
-            and all(self._pattern.endpoints[one.endpoint].sequence for one in group),
-            retried=self._is_retried(senders),
-            senders=self._ends(senders),
-            receivers=self._ends(receivers),
-            conduits=self._all(
-                tuple(dict.fromkeys(wire.node for wire in senders if wire.node in self._proxies))
-            ),
-            strangers_send=self._strangers(senders),
-            strangers_receive=self._strangers(receivers),
-            idle_after_s=max((seconds for seconds in idle if seconds is not None), default=None),
-        )
-        if not any(one.replies for one in group):
-            return [forward]
-        backward = BookPlan(
-            name=forward.name,
-            endpoints=forward.endpoints,
-            replies=True,
-            kind=forward.kind,
-            senders=forward.receivers,
-            receivers=forward.senders,
-            conduits=forward.conduits,
-            strangers_send=forward.strangers_receive,
-            strangers_receive=forward.strangers_send,
-            idle_after_s=forward.idle_after_s,
-            retried=forward.retried,
-        )
-        return [forward, backward]
-
-    def _is_retried(self, senders: list[Wire]) -> bool:
-        """Whether everyone who asks asks again, so that no lost request matters."""
-        asking = [wire.node for wire in senders if wire.kind == "REQ"]
-        return bool(asking) and all(self._nodes[node].params.get("retry") for node in asking)
-
-    def _ends(self, wires: list[Wire]) -> tuple[End, ...]:
-        ports = dict.fromkeys((wire.node, wire.port) for wire in wires if wire.port)
-        return tuple(
-            (process, port)
-            for node, port in ports
-            if node not in self._proxies
-            for process in self._names(node)
-        )
-
-    def _strangers(self, wires: list[Wire]) -> tuple[str, ...]:
-        return self._all(tuple(dict.fromkeys(wire.node for wire in wires if not wire.port)))
-
-
-def _book_name(group: tuple[Traffic, ...]) -> str:
-    return "+".join(one.endpoint for one in group)
