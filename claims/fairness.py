@@ -31,7 +31,7 @@ class Broadcaster(Role):
 
 
 class Audience(Role):
-    """Lets `publishers` fill its queues first, then takes all, counting whose updates the first `window` of them are."""
+    """Lets `publishers` fill its queues first, then takes all, counting whose the first `window` updates are."""
 
     updates = Sub()
     said = Pull()

@@ -42,6 +42,7 @@ class Receiver(Role):
         early = Counter(self.parcels.recv() for _ in range(self.window))
         everything = early + Counter(self.parcels)
         self.result = {
+            "first": self.window,
             "jain_of_the_first": jain(early.values()) if len(early) == self.senders else 0.0,
             "least_of_the_first": min(early.values()),
             "jain_altogether": jain(everything.values()),

@@ -74,7 +74,7 @@ def markdown(rows: Sequence[Row], conditions: Conditions) -> str:
         [
             "# What the ZeroMQ guide claims, measured",
             "",
-            "Written by `make claims`, which runs each file and judges what it saw; no number here is written by hand.",
+            "Written by `make claims`, which runs each file, judges what it saw and fills in what was measured.",
             "What a run must show stands in the file, under `expect`; what is asked across patterns and runs, in",
             "[claims.yaml](claims.yaml).",
             "",

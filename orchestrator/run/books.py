@@ -73,6 +73,11 @@ class Book:
         """Every receiver has finished or is gone, commands included."""
         return not self.receivers_left and all(member.over for member in self._strangers_receive)
 
+    @property
+    def is_asked_again(self) -> bool:
+        """Clients ask again until they are answered or have asked often enough: their end is theirs to find."""
+        return self.plan.retried and not self._crew.draining
+
     def enrol(self, member: Member) -> None:
         """Count a process in that joins the run: it has the ends that the others of its node have."""
         for ends in (self.senders, self._receivers):
@@ -97,6 +102,8 @@ class Book:
             return
         if not self.receivers_left:
             self.close()
+        elif self.is_asked_again and self.plan.replies:
+            return  # who asks again gives up by itself
         elif self.plan.kind == "counted":
             self._look_at_balance()
         elif self._quiet_for(self._settle_s) and (self.plan.kind == "open" or self._broken):
@@ -223,6 +230,8 @@ def who_held(
 def _held_one(member: Member) -> bool:
     if member.failed is not None:
         return bool(member.failed.item)
+    if member.reading.state is State.SLEEPING:
+        return not member.spec.params.get("retry")  # a client that waits for its reply has none in hand
     return member.reading.state in (State.RUNNING, State.SENDING)
 
 

@@ -42,7 +42,7 @@ class Endings:
         if self._crew.draining:
             for member in self._sources:
                 self._crew.tell(member, Finish())  # to those that have come again since
-        untaken = {book for book in self._books if book.nobody_takes}
+        untaken = {book for book in self._books if book.nobody_takes and not book.is_asked_again}
         for name, books in self._by_sender.items():
             member = self._crew.members[name]
             if not member.quiet and not member.finish_told and untaken.issuperset(books):

@@ -199,7 +199,8 @@ def _time(text: str, unit: Unit) -> float | None:
     if not unit:
         hint = "durations are for measures in _s or _ms; write a number"
         raise ConditionError(f"cannot compare with the duration '{text[:40]}'", hint=hint)
-    return seconds * _UNITS[unit]
+    time = round(seconds * _UNITS[unit], 9)
+    return int(time) if time.is_integer() else time
 
 
 def _split(text: str) -> list[str]:

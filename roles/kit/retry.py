@@ -8,6 +8,7 @@ but would drop late replies unseen and put a frame of its own on the wire. Here 
 
 from __future__ import annotations
 
+import errno
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -26,6 +27,10 @@ MOST_OLD: Final = 1024
 """Old sockets that one port keeps for late replies."""
 
 _MOST_OLD_A_CLIENT: Final = 8
+
+# Libzmq closes sockets in a thread of its own, thousands of them in a second or two.
+_CLOSING_MS: Final = 10
+_LONGEST_CLOSE_S: Final = 10.0
 
 Socket = zmq.Socket[bytes]
 
@@ -225,10 +230,24 @@ class _Exchange:
                 raise NoReply(self._no_reply(client))
             if not client.waits_to_send:
                 self._put_aside(client)
-                socket = self._port.another_socket()
+                socket = self._another_socket()
                 self._owners[socket] = client
                 self._port.use_socket(client.place, socket)
             self._attempt(client)
+
+    def _another_socket(self) -> Socket:
+        """A new socket; where there are too many, those that are being closed are waited for."""
+        until_s = time.monotonic() + _LONGEST_CLOSE_S
+        while True:
+            try:
+                return self._port.another_socket()
+            except zmq.ZMQError as error:
+                if error.errno != errno.EMFILE or time.monotonic() > until_s:
+                    raise
+            if self._control.stopping:
+                raise Finish
+            ours = (self._control.socket, zmq.POLLIN)
+            self._control.wait([ours], State.SLEEPING, self._port.index, _CLOSING_MS)
 
     def _put_aside(self, client: _Client) -> None:
         """Keep the client's socket for a late reply, and give up its oldest where they are too many."""

@@ -93,9 +93,10 @@ class Runtime:
     def __init__(self, process: spec.ProcessSpec, place: spec.Place, incarnation: int) -> None:
         self._process = process
         self._place = place
-        sockets = sum(port.copies for port in process.ports)
+        # Each has two more while it is watched, and libzmq takes its time to close thousands.
+        sockets = 6 * sum(port.copies for port in process.ports)
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        self._context.set(zmq.MAX_SOCKETS, max(1023, 3 * sockets + _SOCKETS_OF_OURS) + MOST_OLD)
+        self._context.set(zmq.MAX_SOCKETS, max(1023, sockets + _SOCKETS_OF_OURS) + MOST_OLD)
         socket = self._context.socket(zmq.DEALER)
         socket.set(zmq.ROUTING_ID, f"{process.name}/{incarnation}".encode())
         socket.set_hwm(0)

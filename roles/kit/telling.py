@@ -29,5 +29,5 @@ def plain(result: Any) -> dict[str, Any] | None:
         return None
     if not isinstance(result, dict):
         raise TypeError(f"cannot report a {type(result).__name__}: a role's result is a mapping")
-    plain: dict[str, Any] = msgspec.to_builtins(result, enc_hook=str, str_keys=True)
-    return plain
+    told: dict[str, Any] = msgspec.to_builtins(result, enc_hook=str, str_keys=True)
+    return told

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator.observers.journal import read_journal
+import msgspec
+
+from orchestrator.observers.journal import JournalError, read_journal
 from orchestrator.outcome.values import Summary
 from orchestrator.run.events import Known
 from orchestrator.rundir import recorded_runs
 from prover.catalogue import Claim, read_catalogue
+from prover.judge import judge
 from prover.trials import CLAIMS, RECORDS, run_claim, summaries
 
 SEED = 1
@@ -27,12 +31,18 @@ class Proof:
 
 
 def proof(claim: Claim, fresh: Path) -> Proof:
-    """The record of the claim's runs; where there is none that holds, it is run now and kept in `fresh`."""
-    kept = RECORDS / claim.name
-    if not _is_current(claim, kept):
-        trials = run_claim(claim, SEED, records=fresh)
-        assert not trials.told, trials.told
-        kept = fresh / claim.name
+    """The record of the claim's runs; where there is none that shows it, it is run now and kept in `fresh`."""
+    if _is_current(claim, RECORDS / claim.name):
+        with suppress(JournalError, msgspec.ValidationError):  # written by another version
+            kept = _read(claim, RECORDS / claim.name)
+            if judge(claim, kept.runs).shown:
+                return kept
+    trials = run_claim(claim, SEED, records=fresh)
+    assert not trials.told, trials.told
+    return _read(claim, fresh / claim.name)
+
+
+def _read(claim: Claim, kept: Path) -> Proof:
     journals = [read_journal(place / "events.jsonl") for place in recorded_runs(kept / "run-01")]
     return Proof(
         runs=[summaries(kept / f"run-{number:02d}") for number in range(1, claim.runs + 1)],

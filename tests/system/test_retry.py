@@ -108,3 +108,13 @@ def test_who_is_never_answered_fails_and_says_so(requests) -> None:
     )
     assert all(re.fullmatch(told, text) for text in texts), texts
     assert "Traceback" not in outcome.stderr
+
+
+def test_when_the_only_server_is_gone_for_good_clients_do_not_leave_quietly(requests):
+    outcome = requests(
+        "faults: [{when: {client.received: 50}, kill: server-1}]\n      expect: {server.exit_code: SIGKILL}",
+        retry="retry: {timeout: 100ms, attempts: 3}",
+    )
+    assert outcome.exit_code == 1
+    (problem,) = {problem["text"].split(":")[1].split(" (")[0] for problem in outcome.problems}
+    assert problem == " no reply from hello"

@@ -41,12 +41,12 @@ def holds(written, actual, *, unit="s"):
         ("speedup", '== "speedup"'),
         ("source.sent", '== "source.sent"'),
         ("", '== ""'),
-        ("2s", "== 2.0"),
+        ("2s", "== 2"),
         (">= 0.9", ">= 0.9"),
         (">=0.9", ">= 0.9"),
         ("> .5", "> 0.5"),
         ("<= 1_000", "<= 1000"),
-        ("< 1m30s", "< 90.0"),
+        ("< 1m30s", "< 90"),
         ("== source.sent", "== source.sent"),
         ("!= EFSM", "!= EFSM"),
         ('== "EFSM"', "== EFSM"),
@@ -56,7 +56,7 @@ def holds(written, actual, *, unit="s"):
         (" 90 .. 110 ", "90..110"),
         ("-5..-1", "-5..-1"),
         ("0.5..1e3", "0.5..1000.0"),
-        ("1s..2s", "1.0..2.0"),
+        ("1s..2s", "1..2"),
         ("1..source.sent", "1..source.sent"),
         ([0, "SIGKILL"], "one of 0, SIGKILL"),
         (["1", 2.5, False, "a, b"], 'one of "1", 2.5, false, "a, b"'),
@@ -71,8 +71,8 @@ def test_each_form_has_one_text(written, text):
 
 
 def test_durations_become_the_unit_of_the_measure():
-    assert str(condition_of("< 2s", unit="ms")) == "< 2000.0"
-    assert str(condition_of(["500ms", "1s"], unit="ms")) == "one of 500.0, 1000.0"
+    assert str(condition_of("< 2s", unit="ms")) == "< 2000"
+    assert str(condition_of(["500ms", "1s"], unit="ms")) == "one of 500, 1000"
     assert str(condition_of("5s", unit="")) == '== "5s"'
 
 

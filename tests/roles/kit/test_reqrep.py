@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -347,3 +348,30 @@ def test_what_a_handler_takes_makes_nobody_overdue(client: Callable[..., Asking]
     asking.end()
     assert asking.got == ["x", "x"]
     assert asking.count().retried == 0
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENOMEM])
+def test_where_there_are_too_many_sockets_it_waits_for_room(
+    client: Callable[..., Asking], server: Server, number: int
+) -> None:
+    asking = client()
+    port = asking.port.port
+    another_socket, failures = port.another_socket, [1, 2]
+
+    def refused_twice() -> Any:
+        if failures:
+            failures.pop()
+            raise zmq.ZMQError(number)
+        return another_socket()
+
+    port.another_socket = refused_twice
+    asking.start(["a"], UNHURRIED)
+    first = server.attempts(1)
+    if number == errno.ENOMEM:
+        assert asking.end().error.errno == number
+        return
+    (second,) = server.attempts(1)
+    assert [second] != first
+    server.answer(second, b"x")
+    assert asking.ended() == ["x"]
+    assert failures == []
