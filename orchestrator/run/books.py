@@ -70,7 +70,9 @@ class Book:
 
     @property
     def nobody_takes(self) -> bool:
-        """Every receiver has finished or is gone, commands included."""
+        """Every receiver has finished or is gone, commands included; a publisher needs none to begin with."""
+        if self.plan.kind == "marked" and not self._receivers:
+            return False
         return not self.receivers_left and all(member.over for member in self._strangers_receive)
 
     @property

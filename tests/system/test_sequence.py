@@ -141,3 +141,14 @@ def test_a_publisher_that_starts_anew_begins_a_new_series(updates) -> None:
     assert one["duplicates"] == 0
     assert one["received"] + one["missed"] >= 3500
     assert one["missed"] < 3000
+
+
+def test_a_publisher_to_whom_nobody_has_subscribed_sends_all_that_it_has(project: Project):
+    project.topology("""\
+        p:
+          endpoints: {updates: ipc}
+          nodes:
+            publisher: {role: publisher, bind: updates, params: {count: 5000}}
+          expect: {publisher.sent: 5000}
+        """)
+    project.run().passed()
