@@ -194,7 +194,7 @@ def test_what_is_expected_and_broken_is_told_with_its_line():
             ExpectationPlan(path="sink.rate", condition="> 5"),
             ExpectationPlan(path="tasks.lost", condition="== 0", default=True),
         ),
-        faults=(FaultPlan(action="kill", text="kill worker-2 2 s after Go", line=16),),
+        faults=(FaultPlan(action="kill", text="kill worker-2, 2 s after Go", line=16),),
     )
     told = plan_text(plan).splitlines()
     assert told[-8:] == [
@@ -204,6 +204,6 @@ def test_what_is_expected_and_broken_is_told_with_its_line():
         "sink.rate > 5         --set",
         "tasks.lost == 0       default",
         "",
-        "BROKEN ON PURPOSE           BY",
-        "kill worker-2 2 s after Go  t.yaml:16",
+        "BROKEN ON PURPOSE            BY",
+        "kill worker-2, 2 s after Go  t.yaml:16",
     ]

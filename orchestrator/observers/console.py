@@ -153,6 +153,7 @@ class Console:
 
     def _fault(self, event: FaultFired) -> None:
         """What is broken, and who is hit or added where the words of the fault leave that open."""
+        self._tell_problems(event.at_s, wait_s=0.0)  # the run goes on, and what came first is told first
         named = all(process in event.text for process in event.processes)
         hit = "" if named else f": {name_list(event.processes)}"
         self._line(self._style("warn", printable(f"fault: {event.text}{hit}")))
@@ -177,9 +178,9 @@ class Console:
             self._line(progress_line(event.at_s, self._board.rows(by_node=True)))
             self._shown_s = event.at_s
 
-    def _tell_problems(self, now_s: float) -> None:
+    def _tell_problems(self, now_s: float, wait_s: float = _PROBLEM_WAITS_S) -> None:
         """The report tells all problems; only where the run goes on for a while are they told here too."""
-        while self._waiting and now_s - self._waiting[0].at_s >= _PROBLEM_WAITS_S:
+        while self._waiting and now_s - self._waiting[0].at_s >= wait_s:
             problem = self._waiting.pop(0)
             mark, kind = ("·", "") if problem.expected else ("✗", "bad")
             self._line(self._style(kind, f"{mark} {printable(problem.text)}"))

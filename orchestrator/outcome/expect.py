@@ -65,7 +65,8 @@ def told(expectation: Expectation) -> str:
     """An expectation in one line: `worker.received.jain >= 0.9, was 0.998`; one that names its value as it is."""
     text = f"{expectation.path} {expectation.condition}"
     if expectation.actual is None:
-        return text if expectation.held else f"{text}, which is not known"
+        why = "which was not reported" if ".result." in expectation.path else "which is not known"
+        return text if expectation.held else f"{text}, {why}"
     condition = parse_condition(expectation.condition)
     if expectation.held and condition.operator == "==" and not condition.references:
         return text

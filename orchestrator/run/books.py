@@ -198,7 +198,7 @@ class Book:
         return malformed + surplus
 
     def _tell_loss(self, lost: int) -> None:
-        what = f"{self.plan.name} {'replies ' if self.plan.replies else ''}lost {lost} of {self.sent}"
+        what = f"{self.plan.name} {'replies ' if self.plan.replies else ''}lost {lost:,} of {self.sent:,}"
         text = f"{what}: {who_held(lost, self._receivers, self.senders, self._conduits)}"
         endpoint = self.plan.endpoints[0]
         self._crew.problem(

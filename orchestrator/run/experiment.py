@@ -72,14 +72,14 @@ def most_replicas(pattern: Pattern) -> dict[str, int]:
 
 
 def fault_text(fault: Fault) -> str:
-    """A fault in words: `kill worker-2 2 s after Go`, `pause any worker for 1 s when sink.received is 500`."""
+    """A fault in words: `kill worker-2, 2 s after Go`, `pause any worker for 1 s when sink.received is 500`."""
     if fault.action == "scale":
         what = "scale " + ", ".join(f"{node} to {replicas}" for node, replicas in fault.scale.items())
     else:
         what = f"{fault.action} {'any ' if fault.one_of_them else ''}{fault.target}"
     lasting = f" for {fault.for_s:g} s" if fault.for_s is not None else ""
     if fault.at_s is not None:
-        return f"{what}{lasting} {fault.at_s:g} s after Go"
+        return f"{what}{lasting}, {fault.at_s:g} s after Go"
     reached = " and ".join(f"{path} is {number:,}" for path, number in fault.when.items())
     return f"{what}{lasting} when {reached}"
 

@@ -56,7 +56,7 @@ class Faults:
         """A fault that never fired is a failure: nobody has seen what it was to show."""
         for fault in self._pending.values():
             came_to = ", ".join(
-                f"{path} came to {self._counter(path)} of {n}" for path, n in fault.when.items()
+                f"{path} came to {self._counter(path):,} of {n:,}" for path, n in fault.when.items()
             )
             why = came_to or f"the run was over at {self._crew.now_s:.2f} s"
             self._problem(f"fault never fired: {fault.text} ({why})", fault)

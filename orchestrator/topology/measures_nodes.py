@@ -13,7 +13,7 @@ QUANTILES = ("p50_ms", "p90_ms", "p99_ms", "max_ms")
 NODE_MEASURES = (*COUNTERS, *NUMBERS, *QUANTILES, "exit_code")
 """Measures of nodes and of their processes, besides `result.<key>`."""
 
-COMMAND_MEASURES = ("exit_code", "elapsed_s", "ready_s", "max_rss_bytes")
+COMMAND_MEASURES = ("exit_code", "elapsed_s")
 """What is known of a program that is none of our roles."""
 
 _NUMBERED = ("missed", "gaps", "duplicates")

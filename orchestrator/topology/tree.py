@@ -181,7 +181,7 @@ def lines_below(tree: Node, path: Path) -> dict[str, int]:
     for below, node in walk(start) if start is not None else ():
         places: dict[str | int, Mark] = {}
         if isinstance(node, Table):
-            places = {key: entry.mark for key, entry in node.entries.items()}
+            places = {key: entry.mark for key, entry in node.entries.items() if not entry.value.origin}
         elif isinstance(node, Listing):
             places = {at: item.mark for at, item in enumerate(node.items) if isinstance(item, Table)}
         found |= {

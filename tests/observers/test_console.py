@@ -96,6 +96,13 @@ def test_a_problem_is_told_at_once_only_where_the_run_goes_on(tmp_path):
     assert "✗ worker-2 killed by SIGKILL\n" in shown([*launch(), problem, progress(2.1, 1)], tmp_path)
 
 
+def test_a_death_is_told_before_the_fault_that_comes_after_it(tmp_path):
+    death = ProblemFound(at_s=1.0, kind="killed", text="worker-2 killed by SIGKILL", expected=True)
+    fault = FaultFired(at_s=1.3, fault=1, text="kill sink", processes=("sink-1",))
+    lines = shown([*launch(), death, fault], tmp_path).splitlines()
+    assert lines[-2:] == ["· worker-2 killed by SIGKILL", "fault: kill sink: sink-1"]
+
+
 def test_on_a_terminal_progress_is_drawn_and_taken_away(tmp_path):
     sheet, stream = Sheet(), io.StringIO()
     console = Console(stream, tail=LogTail(tmp_path), canvas=lambda: sheet, totals={"sink-1": 60})

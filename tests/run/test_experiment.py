@@ -1,6 +1,12 @@
 """What the plan holds of a pattern's expectations and faults: defaults, lines, texts, targets, reserves."""
 
+from pathlib import Path
+
 from run.world import plan_of
+
+from orchestrator.run.planner import make_plan
+from orchestrator.sources import SourceFinder
+from orchestrator.topology.check import check
 
 PIPELINE = """version: 1
 patterns:
@@ -72,7 +78,7 @@ def test_faults_name_whom_they_may_hit_and_where_they_are_written():
     plan = plan_of(PIPELINE + BREAKING)
     kill, pause, scale, restart = plan.faults
     assert (kill.text, kill.targets, kill.at_s, kill.line) == (
-        "kill worker-2 1 s after Go",
+        "kill worker-2, 1 s after Go",
         ("worker-2",),
         1.0,
         10,
@@ -80,7 +86,7 @@ def test_faults_name_whom_they_may_hit_and_where_they_are_written():
     assert pause.text == "pause any worker for 0.25 s when sink.received is 1,000 and tasks.sent is 2"
     assert (pause.one_of_them, pause.for_s) == (True, 0.25)
     assert pause.targets == restart.targets == ("worker-1", "worker-2", "worker-3", "worker-4")
-    assert (scale.text, scale.scale) == ("scale worker to 4 2 s after Go", {"worker": 4})
+    assert (scale.text, scale.scale) == ("scale worker to 4, 2 s after Go", {"worker": 4})
     assert restart.line == 13
 
 
@@ -122,3 +128,22 @@ patterns:
         "weather": (True, False),
         "hello": (False, True),
     }
+
+
+def test_what_an_option_has_set_has_no_line():
+    overrides = [("p.expect.sink.received", "7"), ("p.expect.worker.sent", "1"), ("p.faults.0.at", "3s")]
+    checked = check(
+        PIPELINE + EXPECTING + BREAKING,
+        overrides=overrides,
+        environment={},
+        read_source=SourceFinder(Path()).read,
+    )
+    plan = make_plan(checked, "p", file="t.yaml")
+    lines = {one.path: one.line for one in plan.expectations if not one.default}
+    assert lines == {
+        "sink.received": None,
+        "worker.sent": None,
+        "tasks.lost": 11,
+        "worker-2.exit_code": 12,
+    }
+    assert plan.faults[0].text == "kill worker-2, 3 s after Go"

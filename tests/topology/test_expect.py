@@ -78,10 +78,7 @@ def expected(text, *lines, **environment):
         (NEWS, "news.sent news.received news.lost more.lost more.duplicates more.foreign proxy.cpu_s"),
         (HELLO, "client.retried client-1.late client.duplicates client.p50_ms client-2.max_ms client.p99_ms"),
         (HELLO, "hello.replies.sent work.replies.received hello.replies.lost hello.unread server.received"),
-        (
-            MIXED,
-            "upper.elapsed_s upper.ready_s upper.max_rss_bytes tasks.sent results.received results.foreign",
-        ),
+        (MIXED, "upper.elapsed_s tasks.sent results.received results.foreign"),
         (OWN, "speedup thinner.received thinner.sent thinner.result.anything thinner-1.result.at-all"),
     ],
 )
