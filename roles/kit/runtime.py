@@ -45,6 +45,10 @@ def main(process_json: bytes, place_json: bytes, incarnation: int, log_path: str
     leash.put_on()
     os.setsid()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Until now this process was in the fork server's group: what is pending was meant for the group, and to ignore a
+    # signal takes it back.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     # They have been blocked since the fork server's start.
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
     _log_to(log_path)
@@ -278,8 +282,9 @@ class Runtime:
         # Without end: a process that cannot get rid of its messages must be seen to stay, not to leave well.
         linger_ms = _HURRIED_LINGER_MS if self._control.hurried else -1
         for opened in self._open:
+            unwanted = isinstance(opened.port, Req) and opened.port.given_up
             for socket in opened.port.sockets:
-                socket.close(linger=linger_ms)
+                socket.close(linger=0 if unwanted else linger_ms)
         self._control.socket.close(linger=1000)
         self._context.destroy(linger=_FORGET_MS)
         sys.stdout.flush()

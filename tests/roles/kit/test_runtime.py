@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -170,3 +172,25 @@ def test_a_client_without_an_answer_fails_in_one_sentence(
     assert (failed.kind, failed.traceback, failed.exit_code) == ("raised", "", 1)
     assert client.reading().ports["server"].sent == 2
     assert client.end() == 1
+
+
+def test_a_signal_to_the_group_that_was_pending_before_it_had_one_of_its_own_is_not_its_own(tmp_path):
+    script = """
+import os, signal, sys
+from roles.kit import runtime
+from roles.kit.spec import Place, ProcessSpec, encode
+
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+os.kill(os.getpid(), signal.SIGTERM)
+folder = sys.argv[1]
+place = Place(
+    run_id="r", pattern="p", folder=folder, control="", slots="", sockets=folder, logs=folder, seed=1
+)
+process = ProcessSpec(name="own-1", node="own", command=(sys.executable, "-c", "print('still here')"))
+runtime.leash.put_on = lambda: None
+runtime.main(encode(process), encode(place), 0, folder + "/own-1.log")
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path)], check=False, timeout=30, cwd=Path(__file__).parents[3]
+    )
+    assert (ended.returncode, (tmp_path / "own-1.log").read_text()) == (0, "still here\n")
