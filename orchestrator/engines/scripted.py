@@ -20,6 +20,9 @@ from roles.kit.spec import ProcessSpec
 QUEUE = 4
 """Messages that wait for one receiver before its senders block."""
 
+_NOT_HEARING = ("planned", "starting", "launched", "gone")
+"""Before its Hello a process is not known to the control channel, and what it is told is dropped."""
+
 
 @dataclass(slots=True)
 class Scripted:
@@ -88,7 +91,7 @@ class ScriptedWorld:
                 self.processes[name].step = "starting"
             case Tell(process=name, message=message):
                 self.told.append((name, message))
-                if self.processes[name].step not in ("planned", "gone", "starting"):
+                if self.processes[name].step not in _NOT_HEARING:
                     self.processes[name].inbox.append(message)
             case Signal(process=name, signal=signal):
                 if signal in ("SIGSTOP", "SIGCONT"):
@@ -161,6 +164,8 @@ class ScriptedWorld:
                 process.ended.add(port)
             case messages.Finish():
                 process.finishing = True
+                if process.step in ("greeted", "bound", "connecting", "ready"):
+                    return self._finish(process, at_s)
             case messages.Stop():
                 return self._exit(process, at_s, 0, None)
         return []

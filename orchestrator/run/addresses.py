@@ -17,6 +17,8 @@ from roles.kit.spec import SOCKETS_TOKEN, Attachment
 Addresses = dict[str, tuple[str, ...]]
 """Addresses by endpoint."""
 
+_CLOSED_AT_THE_END = ("PULL", "SUB")
+
 
 class AddressBook:
     """Who has bound what. `sockets` is the run's private directory, for addresses in it."""
@@ -68,9 +70,10 @@ class AddressBook:
         return all(one.endpoint in self.known for one in connects(member))
 
     def connect(self, member: Member) -> Connect:
-        """What a process is told of where to connect."""
+        """What a process is told of where to connect; one that joins later waits for nobody who has left."""
         wanted = {one.endpoint: list(self.known[one.endpoint]) for one in connects(member)}
-        return Connect(addresses=wanted, late=sorted(self.late.intersection(_flat(wanted))))
+        unheard = self.late | self._deserted if member.joins else self.late
+        return Connect(addresses=wanted, late=sorted(unheard.intersection(_flat(wanted))))
 
     @property
     def late(self) -> set[str]:
@@ -81,6 +84,18 @@ class AddressBook:
             if not member.has_bound
             for one in binds(member)
             if member.name in self._bound.get(one.endpoint, {})
+        }
+
+    @property
+    def _deserted(self) -> set[str]:
+        """Addresses at which nobody listens any more: their binder has left, or has finished and closed its inlet."""
+        return {
+            self._bound[one.endpoint][member.name]
+            for member in self._crew.members.values()
+            for port in member.spec.ports
+            if member.over or (member.quiet and port.kind in _CLOSED_AT_THE_END)
+            for one in port.attachments
+            if one.mode == "bind" and member.name in self._bound.get(one.endpoint, {})
         }
 
     def count_for(self, endpoint: str) -> int:

@@ -140,15 +140,23 @@ class Book:
 
     @property
     def _broken(self) -> bool:
-        """Something may be gone: somebody died or was restarted, a receiver left early, a sender closed its socket."""
+        """Something may be gone: somebody died or was restarted, a receiver left early, a sender closed its socket.
+
+        Whoever asks again closes the sockets of earlier attempts, with what has not left them.
+        """
         early = any(member.step is Step.DONE for member, _ in self._receivers)
-        closed = any(member.over for member, _ in self.senders)
+        closed = any(member.over or member.asks_again for member, _ in self.senders)
         return early or closed or any(m.lost_its_way or m.was_restarted for m in self.members())
 
     def _quiet_for(self, seconds: float) -> bool:
-        """Every receiver has been waiting at its port, and no sender has changed, for so long."""
+        """Every receiver has been waiting at its port, and no sender has changed, for so long.
+
+        Subscribers are woken again and again by the marks of publishers that have finished: there only counters tell.
+        """
         left = self.receivers_left
-        since_s = max([member.changed_s for member in self.members()], default=0.0)
+        woken = {member.name for member, _ in self._receivers} if self.plan.kind == "marked" else set()
+        times = [m.counted_s if m.name in woken else m.changed_s for m in self.members()]
+        since_s = max(times, default=0.0)
         return (
             bool(left)
             and all(m.receives_at(port) for m, port in left)
@@ -233,7 +241,7 @@ def _held_one(member: Member) -> bool:
     if member.failed is not None:
         return bool(member.failed.item)
     if member.reading.state is State.SLEEPING:
-        return not member.spec.params.get("retry")  # a client that waits for its reply has none in hand
+        return not member.asks_again  # a client that waits for its reply has none in hand
     return member.reading.state in (State.RUNNING, State.SENDING)
 
 

@@ -56,8 +56,11 @@ class Crew:
         return member
 
     def tell(self, member: Member, message: Down) -> None:
-        """Say something to a member that can still hear it; what it was told before is not said again."""
-        if member.over or not member.spec.is_role or member.step < Step.LAUNCHED:
+        """Say something to a member that can hear it; what it was told before is not said again.
+
+        Before its Hello nothing reaches it: it must be told then.
+        """
+        if member.over or not member.spec.is_role or member.step < Step.GREETED:
             return
         if isinstance(message, End):
             if message.port in member.ends_told:

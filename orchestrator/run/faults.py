@@ -42,7 +42,6 @@ class Faults:
                 self._fire(number, fault)
         for resume_s, member in list(self._resumes):
             if self._crew.now_s >= resume_s:
-                self._resumes.remove((resume_s, member))
                 self._resume(member)
 
     def resume_all(self) -> None:
@@ -127,6 +126,7 @@ class Faults:
                 crew.strike(member, "SIGTERM")
             case "pause":
                 crew.strike(member, "SIGSTOP")
+                self._forget_resume(member)
                 member.paused = True
                 member.resumes = fault.for_s is not None or self._will_be_resumed(member)
                 if fault.for_s is not None:
@@ -144,12 +144,18 @@ class Faults:
                 pass
 
     def _will_be_resumed(self, member: Member) -> bool:
+        """Whether its time will come for certain; a counter may stand still, and then so does the run."""
         later = [fault for fault in self._pending.values() if fault.action in ("resume", "restart", "kill")]
-        return any(member.name in fault.targets for fault in later)
+        return any(member.name in fault.targets and fault.at_s is not None for fault in later)
+
+    def _forget_resume(self, member: Member) -> None:
+        """A time set by an earlier pause is over: what was done last counts."""
+        self._resumes = [(resume_s, other) for resume_s, other in self._resumes if other is not member]
 
     def _resume(self, member: Member) -> None:
+        self._forget_resume(member)
         member.paused = member.resumes = False
-        member.changed_s = self._crew.now_s
+        member.changed_s = member.counted_s = self._crew.now_s
         self._crew.strike(member, "SIGCONT")
 
     def _problem(self, text: str, fault: FaultPlan) -> None:
@@ -168,10 +174,12 @@ def _why_not(member: Member) -> str:
     if member.over:
         ended_s = member.exited.at_s if member.exited else member.changed_s
         return f"{member.name} ended at {ended_s:.2f} s"
+    if member.awaited_back:
+        return f"{member.name} is being started again"
     if member.doomed:
         return f"{member.name} has been killed already"
     if member.step < Step.LAUNCHED:
-        return f"{member.name} has not been started yet"
+        return f"{member.name} has not been started {'again' if member.was_restarted else 'yet'}"
     return f"{member.name} is not paused"
 
 

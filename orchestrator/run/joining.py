@@ -42,12 +42,15 @@ class Joining:
                 self._due_s[member.name] = self._crew.now_s + member.spec.start_delay_s
 
     def come_back(self, member: Member, away_s: float) -> None:
-        """Launch a process that has ended once more, so much later, unless the run is over by now."""
+        """Launch a process that has ended once more, so much later, or at once where the rest drains meanwhile.
+
+        Where the run is over by now, it stays away.
+        """
         if self._over:
             return
         member.begin_again()
         self._addresses.expect_back(member)
-        self._due_s[member.name] = self._crew.now_s + away_s
+        self._due_s[member.name] = self._crew.now_s + (0.0 if self._crew.draining else away_s)
 
     def add(self, spec: ProcessSpec) -> Member:
         """Launch a process that was not there from the beginning."""
@@ -58,7 +61,7 @@ class Joining:
         return member
 
     def call_off(self, *, everyone: bool = False) -> None:
-        """The run is coming to its end: who has not come yet need not come; who comes again still does.
+        """The run is coming to its end: who has not come yet need not come; who comes again does so at once.
 
         With `everyone` nobody does any more.
         """
@@ -67,6 +70,8 @@ class Joining:
             if everyone or not member.was_restarted:
                 member.called_off = True
                 del self._due_s[name]
+            else:
+                self._due_s[name] = self._crew.now_s
         self._over = everyone
 
     def look(self) -> None:

@@ -45,6 +45,7 @@ class Member:
 
     `joins` says that it comes, or comes again, while the run goes on, outside stages and barrier. One that is
     `paused` by a fault either `resumes` or stands still for good; one that is `doomed` has been sent a SIGKILL.
+    `changed_s` is when its slot last said something else, `counted_s` when a counter in it did.
     One that is `awaited_back` was ended in order to be started again after `away_s`; one `called_off` will never be
     started. `past` adds up the counters of earlier incarnations.
     """
@@ -55,6 +56,7 @@ class Member:
     incarnation: int = 0
     reading: Reading = field(default_factory=Reading)
     changed_s: float = 0.0
+    counted_s: float = 0.0
     finished: bool = False
     failed: Failed | None = None
     exited: Exited | None = None
@@ -85,7 +87,8 @@ class Member:
     def heard(self, message: Up) -> bool:
         """Take the step that a message stands for; False where it comes out of order and counts for nothing."""
         needed, then = NEXT[type(message)]
-        if self.step is not needed:
+        told_before_go = isinstance(message, Finished) and self.finish_told and self.step < needed
+        if self.step is not needed and not told_before_go:
             return False
         self.step = then
         return True
@@ -147,6 +150,11 @@ class Member:
         """It waits for a message at this very port."""
         waits_here = self.reading.state is State.RECEIVING and self.reading.port == port
         return waits_here and not (self.paused and self.resumes)
+
+    @property
+    def asks_again(self) -> bool:
+        """It is a client that sends a request anew when no reply comes in time."""
+        return self.spec.family == "client" and bool(self.spec.params.get("retry"))
 
     @property
     def was_restarted(self) -> bool:

@@ -230,8 +230,11 @@ class _Planner:
         """A PUB's subscribers of ours; a SUB's publishers, commands included, which never say that they end."""
         group = self._group_of[wire.endpoint]
         if kind == "PUB":
-            subs = [other.node for one in group for other in one.receivers if other.kind == "SUB"]
-            far = [node for node in subs if not self._is_late(node)]
+            subs = [other for one in group for other in one.receivers if other.kind == "SUB"]
+            nodes = {other.node for one in group for other in (*one.binders, *one.connectors)}
+            if any(map(self._is_late, nodes & self._proxies)):  # what is behind it cannot be seen yet
+                subs = [other for other in subs if other.endpoint == wire.endpoint]
+            far = [other.node for other in subs if not self._is_late(other.node)]
         elif kind == "SUB":
             far = [other.node for one in group for other in one.senders if other.node not in self._proxies]
         else:

@@ -69,6 +69,8 @@ class Reports:
         old = member.reading
         if (reading.state, reading.port, reading.ports) != (old.state, old.port, old.ports):
             member.changed_s = self._crew.now_s
+        if reading.ports != old.ports:
+            member.counted_s = self._crew.now_s
         member.reading = reading
 
     def _guide(self, member: Member) -> Launcher | Joining:
@@ -129,7 +131,9 @@ class Reports:
         well = member.ended_by_us or member.left_well or member.stopped_well
         if member.failed is None and not well:
             kind, text = death(exited)
-            expected = self._tolerance.allows_exit(member, exited.exit_code, exited.signal)
+            # What leaves early with 0 says that all is well: no line on exit codes can have meant that.
+            died = exited.signal is not None or exited.exit_code != 0
+            expected = died and self._tolerance.allows_exit(member, exited.exit_code, exited.signal)
             self._crew.fail(kind, f"{member.name} {text}", member, expected=expected)
         elif member.ended_by_us and member.spec.is_role and not self._crew.problems and not interrupted:
             grace_s = member.spec.stop_grace_s

@@ -28,11 +28,13 @@ class Rep(Inlet, Outlet):
 class Req(Asker):
     """Asks and waits for the answer, in lockstep; with several sockets, each of them does so by itself.
 
-    `latencies` holds how long each `request`, or each request of an `exchange`, waited for its reply.
+    `latencies` holds how long each `request`, or each request of an `exchange`, waited for its reply. It has `given_up`
+    once it was told that a request will have none; such a request need not be delivered any more.
     """
 
     kind = "REQ"
     socket_type = zmq.REQ
+    given_up = False
 
     def _await(self, state: State, event: int) -> None:
         # A request on its way is waited for even when the role is to finish: only End and Stop call it off.
@@ -40,6 +42,7 @@ class Req(Asker):
         if control.stopping:
             raise Finish
         if self.name in control.ended:
+            self.given_up = True
             raise Ended
         control.wait([(self.socket, event), (control.socket, zmq.POLLIN)], state, self.index)
 
@@ -100,6 +103,7 @@ class Req(Asker):
             if control.stopping:
                 raise Finish
             if self.name in control.ended:
+                self.given_up = True
                 return
             control.wait(poller.sockets, State.RECEIVING, self.index)
             for socket, _ in poller.poll(0):

@@ -147,3 +147,23 @@ def test_what_an_option_has_set_has_no_line():
         "worker-2.exit_code": 12,
     }
     assert plan.faults[0].text == "kill worker-2, 3 s after Go"
+
+
+def test_a_publisher_does_not_wait_for_subscribers_behind_a_proxy_that_comes_late():
+    text = """
+version: 1
+patterns:
+  p:
+    endpoints: {near: tcp://127.0.0.1:5998, far: tcp://127.0.0.1:5999}
+    nodes:
+      publisher: {role: publisher, connect: near}
+      forwarder: {role: proxy, bind: {frontend: near, backend: far}, params: {kind: forwarder}%s}
+      subscriber: {role: subscriber, connect: far, replicas: 2}
+"""
+
+    def awaited(delay):
+        by_name = {spec.name: spec for spec in plan_of(text % delay).processes}
+        return by_name["publisher-1"].ports[0].partners
+
+    assert awaited("") == ("subscriber-1", "subscriber-2")
+    assert awaited(", start_delay: 1s") == ()

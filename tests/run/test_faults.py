@@ -9,6 +9,9 @@ import pytest
 from run.world import Drive, plan_of
 
 from orchestrator.run import events
+from orchestrator.run.addresses import AddressBook, binds
+from orchestrator.run.crew import Crew
+from orchestrator.run.member import Step
 from orchestrator.run.plan import ExpectationPlan, FaultPlan, Plan
 from roles.kit.messages import Finish, Joined
 
@@ -278,3 +281,110 @@ def test_any_mixture_of_faults_ends_with_right_books(seed):
     assert not [name for name, process in drive.world.processes.items() if process.alive], f"seed {seed}"
     told_finish = [name for name, message in drive.world.told if isinstance(message, Finish)]
     assert len(told_finish) <= 40
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_who_comes_when_its_stream_is_over_is_told_so(seed):
+    late = PIPELINE.replace(
+        "bind: results}",
+        "bind: results}\n      late: {role: worker, connect: [tasks, results], start_delay: 3s}",
+    )
+    drive, ended = run(plan_of(late), seed, messages_each=3)
+    assert ended.verdict == "passed", f"seed {seed}: {problems(drive)}"
+    assert not drive.world.processes["late-1"].received
+    books_are_right(drive)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_who_is_on_its_way_when_the_run_is_interrupted_may_leave_before_it_has_begun(seed):
+    late = PIPELINE.replace(
+        "bind: results}",
+        "bind: results}\n      watcher: {role: ventilator, connect: results, params: {count: 1}, start_delay: 1ms}",
+    )
+    drive = Drive(plan_of(late), seed, messages_each=30)
+    drive.feed(events.Began(at_s=0.0))
+    while not any(event.process == "watcher-1" for event in drive.published(events.ProcessLaunched)):
+        drive.go_on()
+    drive.feed(events.Interrupted(at_s=drive.now_s, signal="SIGINT"))
+    interrupted_s = drive.now_s
+    while not drive.published(events.RunEnded):
+        drive.go_on()
+    assert not problems(drive), f"seed {seed}"
+    assert drive.now_s < interrupted_s + 9, f"seed {seed}"
+
+
+def test_who_comes_again_does_so_at_once_when_the_run_is_interrupted():
+    drive = Drive(
+        plan_with(PIPELINE, fault("restart", "worker-1", at_s=0.0, for_s=60.0)), 3, messages_each=30
+    )
+    drive.feed(events.Began(at_s=0.0))
+    while not drive.coordinator._crew.members["worker-1"].was_restarted:
+        drive.go_on()
+    drive.feed(events.Interrupted(at_s=drive.now_s, signal="SIGINT"))
+    while not drive.published(events.RunEnded):
+        drive.go_on()
+    assert drive.now_s < 50
+    launched = [event for event in drive.published(events.ProcessLaunched) if event.process == "worker-1"]
+    assert [event.incarnation for event in launched] == [0, 1]
+
+
+def test_a_resume_that_waits_for_a_counter_that_stands_still_is_a_stall():
+    faults = (
+        fault("pause", "worker-1", at_s=0.0),
+        fault("resume", "worker-1", when={"sink.received": 10_000}),
+    )
+    drive, ended = run(plan_with(PIPELINE, *faults), 4)
+    assert ended.verdict == "failed"
+    assert any("worker-1 is paused" in text for text in problems(drive)), problems(drive)
+    assert any("never fired" in text for text in problems(drive))
+
+
+def test_the_last_pause_says_how_long_it_lasts():
+    faults = (
+        fault("pause", "ventilator-1", at_s=0.0, for_s=1.0),
+        fault("resume", "ventilator-1", at_s=0.2),
+        fault("pause", "ventilator-1", at_s=0.4, for_s=3.0),
+    )
+    drive = Drive(plan_with(PIPELINE, *faults), 6, messages_each=2_000)
+    drive.feed(events.Began(at_s=0.0))
+    while len(drive.published(events.FaultFired)) < 3:
+        drive.go_on()
+    paused_s = drive.now_s
+    while drive.world.processes["ventilator-1"].stopped:
+        drive.go_on()
+    assert drive.now_s >= paused_s + 3.0
+
+
+@pytest.mark.parametrize(
+    ("text", "late", "binder", "step", "other"),
+    [
+        (REQUESTS, "role: client, connect: hello", "server-1", Step.ENDED, "client-1"),
+        (PIPELINE, "role: ventilator, connect: results, params: {count: 1}", "sink-1", Step.DONE, "worker-1"),
+    ],
+)
+def test_a_late_comer_waits_for_nobody_where_the_binder_has_gone(text, late, binder, step, other):
+    crew = Crew(plan_of(f"{text}      late: {{{late}, start_delay: 5s}}\n"))
+    book = AddressBook(crew, sockets="/s")
+    for member in crew.members.values():
+        for one in binds(member):
+            book.place(member, one.endpoint, one.address)
+    comer = crew.members["late-1"]
+    assert book.connect(comer).late == []
+    crew.members[binder].step = step
+    told = book.connect(comer)
+    assert told.late == [address for found in told.addresses.values() for address in found]
+    assert book.connect(crew.members[other]).late == []
+
+
+@pytest.mark.parametrize("allowed", ["== 0", "one of 0, 1"])
+def test_no_line_on_exit_codes_allows_to_leave_early_with_0(allowed):
+    lines = {"worker.exit_code": allowed, "tasks.lost": ">= 0", "results.lost": ">= 0"}
+    drive = Drive(plan_with(PIPELINE, expects=lines), 8, messages_each=30)
+    drive.feed(events.Began(at_s=0.0))
+    while not drive.world.processes["worker-1"].received:
+        drive.go_on()
+    drive.feed(events.Exited(at_s=drive.now_s, process="worker-1", exit_code=0))
+    drive.world.processes["worker-1"].step = "gone"
+    while not drive.published(events.RunEnded):
+        drive.go_on()
+    assert "worker-1 left before its part was done (exit code 0)" in problems(drive)

@@ -137,6 +137,7 @@ def test_a_paused_worker_goes_on_and_nothing_is_lost(project: Project):
     assert sorted(got(project)) == list(range(1, 601))
 
 
+@pytest.mark.slow
 def test_the_seed_decides_whom_any_hits(project: Project):
     pipeline(
         project,
@@ -144,7 +145,7 @@ def test_the_seed_decides_whom_any_hits(project: Project):
         {"worker.exit_code": [0, "SIGKILL"], "tasks.lost": ">= 0", "results.lost": "0..1"},
     )
     hit = {}
-    for seed in (1, 2, 3, 4, 1, 2, 3, 4):
+    for seed in (1, 2, 3, 1, 2, 3):
         (fault,) = project.run("--seed", str(seed)).passed().summary["faults"]
         assert hit.setdefault(seed, fault["processes"]) == fault["processes"]
     assert len({tuple(names) for names in hit.values()}) > 1
@@ -195,7 +196,7 @@ def test_an_interrupt_does_not_wait_for_who_has_not_come(project: Project):
           endpoints: {hello: ipc}
           nodes:
             server: {role: server, bind: hello, start_delay: 100s}
-            client: {role: client, connect: hello, params: {requests: 10}}
+            client: {role: client, connect: hello, params: {requests: 10}, stop_grace_period: 500ms}
         """)
     run = project.start()
     run.wait_for("RunReady")
@@ -227,3 +228,53 @@ def test_a_report_is_rebuilt_byte_for_byte_from_the_journal(project: Project):
         capture_output=True,
     )
     assert (outcome.run_dir / "summary.json").read_bytes() == summary
+
+
+def test_a_late_client_of_a_server_that_is_gone_leaves_when_nobody_can_answer(project: Project):
+    project.topology("""
+        p:
+          endpoints: {hello: ipc}
+          nodes:
+            server: {role: server, bind: hello}
+            client: {role: client, connect: hello, params: {requests: 5}}
+            late: {role: client, connect: hello, start_delay: 800ms, params: {requests: 5}}
+          expect: {server.exit_code: SIGKILL, hello.lost: "0..1"}
+          faults: [{at: 300ms, kill: server}]
+    """)
+    outcome = project.run()
+    assert outcome.exit_code == 0, outcome.stderr
+    assert outcome.processes["late-1"]["exit_code"] == 0
+
+
+def test_who_comes_when_all_is_done_is_told_so_and_leaves(project: Project):
+    project.topology("""
+        p:
+          stall: 3s
+          endpoints: {tasks: ipc, results: ipc}
+          nodes:
+            ventilator: {role: ventilator, bind: tasks, params: {count: 50, workload_ms: [1, 1]}}
+            worker: {role: worker, connect: [tasks, results], replicas: 2}
+            late: {role: worker, connect: [tasks, results], start_delay: 1s, replicas: 3}
+            sink: {role: sink, bind: results}
+    """)
+    outcome = project.run()
+    outcome.passed()
+    assert [process["outcome"] for process in outcome.of_node("late")] == ["finished"] * 3
+
+
+@pytest.mark.parametrize("attempt", range(3))
+def test_subscribers_of_one_that_has_died_and_one_that_has_finished_end(project: Project, attempt):
+    """The marks of the one that has finished keep waking them, which is no reason to wait on."""
+    project.topology("""
+        p:
+          codec: text
+          endpoints: {news: 'tcp://127.0.0.1:*', sport: 'tcp://127.0.0.1:*'}
+          nodes:
+            first: {role: publisher, bind: news, params: {count: 100, rate: 1000}}
+            second: {role: publisher, bind: sport, params: {rate: 1000}}
+            subscriber: {role: subscriber, connect: {updates: [news, sport]}, replicas: 3}
+          expect: {second.exit_code: SIGKILL}
+          faults: [{at: 400ms, kill: second}]
+    """)
+    outcome = project.run("--timeout", "6s")
+    assert outcome.exit_code == 0, outcome.stderr

@@ -36,6 +36,7 @@ BUSY_TOPOLOGY = """
 """
 
 
+@pytest.mark.slow
 def test_a_busy_worker_is_waited_for(project: Project) -> None:
     """One worker is in one task for three seconds while everybody else waits, far longer than `settle`."""
     project.write("busy.py", BUSY)
@@ -109,6 +110,7 @@ def _text(project: Project, name: str) -> Any:
     return path.read_text() if path.exists() else ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("transport", ["ipc", "tcp://127.0.0.1:*"])
 def test_a_large_message(project: Project, transport: str) -> None:
     """200 MB in one message, from the ventilator through the worker to the sink; then a small one."""
@@ -234,6 +236,7 @@ def test_a_sender_that_nobody_relieves(project: Project) -> None:
     books_agree(outcome)
 
 
+@pytest.mark.slow
 def test_a_busy_run_is_not_stalled(project: Project) -> None:
     """Nothing moves for far longer than `stall`, but somebody works."""
     project.write("busy.py", BUSY.replace(f"time.sleep({BUSY_S})", "time.sleep(1.5)"))

@@ -158,6 +158,7 @@ def press_enter(script: subprocess.Popen[bytes]) -> None:
     script.stdin.flush()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("first", ["script-first", "run-first"])
 @pytest.mark.parametrize("script", SIDES)
 def test_as_an_external(project: Project, places: Places, script: str, first: str) -> None:

@@ -118,3 +118,22 @@ def test_when_the_only_server_is_gone_for_good_clients_do_not_leave_quietly(requ
     assert outcome.exit_code == 1
     (problem,) = {problem["text"].split(":")[1].split(" (")[0] for problem in outcome.problems}
     assert problem == " no reply from hello"
+
+
+def test_a_server_that_comes_late_finds_what_is_still_asked_and_the_run_ends(project: Project) -> None:
+    """What the clients gave up before it came has never left them, which is no reason to wait for it."""
+    project.topology("""
+        requests:
+          codec: text
+          stall: 3s
+          endpoints: {hello: ipc}
+          nodes:
+            server: {role: server, bind: hello, start_delay: 800ms}
+            client:
+              role: client
+              connect: hello
+              params: {requests: 20, payload: Hello, sockets: 3, retry: {timeout: 100ms, attempts: 50}}
+    """)
+    outcome = project.run()
+    (one,) = all_answered(outcome, 30)
+    assert one["retried"] >= 3

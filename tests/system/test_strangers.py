@@ -248,6 +248,7 @@ def attack_the_barrier(run: Run, strangers: Strangers) -> None:
     strangers.start()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", RECEIVERS_BIND)
 def test_at_a_receivers_port(project: Project, visit: Callable[[list[int]], Strangers], kind: str) -> None:
     furnish(project)
@@ -274,6 +275,7 @@ def test_at_a_receivers_port(project: Project, visit: Callable[[list[int]], Stra
     assert max(counts.get("received", 0) for counts in port.values()) == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", SENDERS_BIND)
 def test_at_a_senders_port(
     project: Project, visit: Callable[[list[int]], Strangers], free_port: Callable[[], int], kind: str
