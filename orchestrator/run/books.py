@@ -191,13 +191,15 @@ class Book:
 
     def _losses(self) -> tuple[int | None, int | None, int | None]:
         """What was lost, what nobody wanted, and what came twice; None where that cannot be known."""
+        gone = self._given_up or any(m.lost_its_way or m.was_restarted for m in self.members())
         if self.plan.sequenced:
             counts = [member.count(port) for member, port in self._receivers]
-            return sum(count.missed for count in counts), None, sum(count.duplicates for count in counts)
+            # Nobody knows how far a publisher went that has died, nor what a subscriber that has died still had.
+            missed = None if gone else sum(count.missed for count in counts)
+            return missed, None, sum(count.duplicates for count in counts)
         if self.plan.kind != "counted":
             return None, None, None
         gap = max(0, self.sent - self.received)
-        gone = self._given_up or any(m.lost_its_way or m.was_restarted for m in self.members())
         return (gap, 0, None) if gone else (0, gap, None)
 
     def _foreign(self) -> int:

@@ -80,6 +80,10 @@ class Sub(Inlet):
     kind = "SUB"
     socket_type = zmq.SUB
 
+    def begin_again(self) -> None:
+        """An earlier incarnation of this process has been a subscriber, too."""
+        self._checker.began_again = True
+
     def subscribe(self, topics: Iterable[str]) -> None:
         """Ask for these topics; the empty one is everything."""
         filters = [topic.encode() for topic in topics]

@@ -21,7 +21,7 @@ from roles.kit import calls, leash, messages, spec
 from roles.kit.calls import SetupError
 from roles.kit.control import Control, Finish
 from roles.kit.histogram import Histogram
-from roles.kit.ports import Ended, Pull
+from roles.kit.ports import Ended, Port, Pull
 from roles.kit.pubsub import Pub, Sub
 from roles.kit.reqrep import Req
 from roles.kit.retry import MOST_OLD, NoReply
@@ -34,6 +34,7 @@ _END_EVERY_MS = 50
 _FORGET_MS = 0
 _LONGEST_ITEM = 1000
 _HURRIED_LINGER_MS = 100
+_PUBLISHERS_LINGER_MS = 1000
 _SOCKETS_OF_OURS = 16
 
 BUILT_IN = ("ventilator", "worker", "sink", "publisher", "subscriber", "client", "server", "proxy")
@@ -97,6 +98,7 @@ class Runtime:
     def __init__(self, process: spec.ProcessSpec, place: spec.Place, incarnation: int) -> None:
         self._process = process
         self._place = place
+        self._incarnation = incarnation
         # Each has two more while it is watched, and libzmq takes its time to close thousands.
         sockets = 6 * sum(port.copies for port in process.ports)
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
@@ -180,7 +182,7 @@ class Runtime:
                 )
             port = open_port(declaration, port_spec, index, self._context, self._control)
             setattr(role, declaration.attribute, port)
-            opened = OpenPort(port=port, process=self._process.name)
+            opened = OpenPort(port=port, process=self._process.name, incarnation=self._incarnation)
             self._open.append(opened)
             addresses |= opened.bind(self._place.sockets)
         self._control.say(messages.Bound(addresses=addresses))
@@ -279,16 +281,26 @@ class Runtime:
     def _close(self) -> None:
         if self._role is not None:
             self._role.close()
-        # Without end: a process that cannot get rid of its messages must be seen to stay, not to leave well.
-        linger_ms = _HURRIED_LINGER_MS if self._control.hurried else -1
         for opened in self._open:
-            unwanted = isinstance(opened.port, Req) and opened.port.given_up
             for socket in opened.port.sockets:
-                socket.close(linger=0 if unwanted else linger_ms)
+                socket.close(linger=self._linger_ms(opened.port))
         self._control.socket.close(linger=1000)
         self._context.destroy(linger=_FORGET_MS)
         sys.stdout.flush()
         sys.stderr.flush()
+
+    def _linger_ms(self, port: Port) -> int:
+        """How long a socket may take to get rid of what it has sent.
+
+        It has no limit: a process that cannot get rid of its messages must be seen to stay, not to leave well.
+        """
+        if self._control.hurried:
+            return _HURRIED_LINGER_MS
+        if isinstance(port, Req) and port.given_up:
+            return 0
+        # A subscriber that binds and has left is waited for by the socket, in vain; those of ours have had the mark.
+        connects = any(one.mode == "connect" for one in port.spec.attachments)
+        return _PUBLISHERS_LINGER_MS if isinstance(port, Pub) and connects else -1
 
 
 def _role_class(name: str) -> type[Role]:

@@ -42,7 +42,7 @@ class BindError(Exception):
 class OpenPort:
     """A port of this process with what connecting it takes: its spec, its monitors, and who has been seen."""
 
-    def __init__(self, *, port: Port, process: str) -> None:
+    def __init__(self, *, port: Port, process: str, incarnation: int = 0) -> None:
         self.port = port
         self.spec: PortSpec = port.spec
         self._process = process
@@ -54,6 +54,8 @@ class OpenPort:
         self._more_sockets = 0
         if isinstance(port, Pub):
             port.published_by(process)
+        if isinstance(port, Sub) and incarnation:
+            port.begin_again()
         if isinstance(port, Req):
             port.another_socket = self._another_socket
 

@@ -152,3 +152,24 @@ def test_a_publisher_to_whom_nobody_has_subscribed_sends_all_that_it_has(project
           expect: {publisher.sent: 5000}
         """)
     project.run().passed()
+
+
+def test_a_subscriber_that_starts_anew_does_not_miss_what_it_had_before(updates) -> None:
+    restart = "faults: [{when: {subscriber-1.received: 300}, restart: subscriber-1}]"
+    outcome = updates(more=restart, count=2000, publisher="rate: 2000")
+    port = outcome.processes["subscriber-1"]["ports"]["updates"]
+    # What fell between its two lives nobody can tell; all else was received, and nothing of that was missed.
+    assert port["received"] > 300
+    assert port["missed"] <= 2000 - port["received"]
+    assert outcome.links["news"]["lost"] is None
+
+
+def test_a_publisher_that_connects_to_a_subscriber_which_has_enough_can_leave(project: Project):
+    project.topology("""\
+        p:
+          endpoints: {feed: ipc}
+          nodes:
+            subscriber: {role: subscriber, bind: {updates: feed}, params: {updates: 100}}
+            publisher: {role: publisher, connect: {updates: feed}, params: {rate: 2000}}
+        """)
+    project.run().passed()

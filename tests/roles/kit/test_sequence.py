@@ -293,3 +293,17 @@ def test_without_sequence_the_wire_is_as_it_was(desk: Callable[[], Any], address
             assert plain.poll(DEADLINE_MS)
             got.append(plain.recv_multipart())
     assert got == [[b"a 1"], [END_TOPIC + b"p-1"]]
+
+
+def test_who_began_again_cannot_tell_what_came_before_its_first_update():
+    numbering, checker = Numbering("p-1"), Checker()
+    checker.began_again = True
+    checker.subscribed([b""])
+    for _ in range(5):
+        numbering.passed(b"a", 1)
+    assert checker.is_new(b"a", numbering.stamp(b"a", 1))
+    assert (checker.missed, checker.gaps) == (0, 0)
+    numbering.passed(b"a", 1)
+    numbering.passed(b"a", 1)
+    assert checker.is_new(b"a", numbering.stamp(b"a", 1))
+    assert (checker.missed, checker.gaps) == (1, 1)
