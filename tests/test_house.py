@@ -15,6 +15,7 @@ import yaml
 from orchestrator.cli import commands
 from orchestrator.topology.form import EndpointForm, FileForm, NodeForm, PatternForm
 from orchestrator.topology.lint import ALLOWED
+from orchestrator.topology.measure_names import ENDPOINT_MEASURES, NODE_MEASURES, RUN_MEASURES, SPREADS
 from orchestrator.topology.schema import schema
 from roles.kit import runtime
 
@@ -276,3 +277,9 @@ def test_every_example_is_in_order_and_told(path):
 
 def test_the_schema_beside_the_topology_is_current():
     assert json.loads(text("topology.schema.json")) == schema()
+
+
+def test_every_measure_is_told():
+    readme = text("README.md")
+    names = (*RUN_MEASURES, *NODE_MEASURES, *SPREADS, *ENDPOINT_MEASURES)
+    assert [name for name in names if f"`{name}`" not in readme and f"`.{name}`" not in readme] == []

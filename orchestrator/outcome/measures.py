@@ -17,18 +17,19 @@ from orchestrator.outcome.values import (
     total_received,
     total_sent,
 )
-from orchestrator.topology.conditions import RUN_MEASURES, Actual
+from orchestrator.topology.conditions import Actual
+from orchestrator.topology.measure_names import (
+    COUNTERS,
+    LINK_MEASURES,
+    NUMBERS,
+    QUANTILES,
+    REPLY_MEASURES,
+    RUN_MEASURES,
+)
 
 Number = int | float
 
-COUNTERS = ("received", "sent", "missed", "gaps", "duplicates", "retried", "late")
-QUANTILES = ("p50_ms", "p90_ms", "p99_ms", "max_ms")
-LINK_MEASURES = ("sent", "received", "lost", "unread", "duplicates", "foreign")
-
-_FIELDS = {
-    "rate": "rate_per_s",
-    **{name: name for name in ("restarts", "busy_s", "cpu_s", "elapsed_s", "ready_s", "max_rss_bytes")},
-}
+_FIELDS = {name: name for name in NUMBERS} | {"rate": "rate_per_s"}
 _GREATEST = ("elapsed_s", "ready_s", "max_rss_bytes")
 """What several processes have in common is the greatest of these, and the sum of all other numbers."""
 
@@ -161,8 +162,8 @@ def _looked_up(value: object, path: str) -> object:
 
 
 def _of_link(link: LinkSummary, rest: str) -> int | None:
-    side, _, name = rest.partition(".")
-    if side == "replies" and name in ("sent", "received", "lost"):
+    if rest in REPLY_MEASURES:
+        name = rest.partition(".")[2]
         value: int | None = None if link.replies is UNSET else getattr(link.replies, name)
         return value
     known: int | None = getattr(link, rest) if rest in LINK_MEASURES else None

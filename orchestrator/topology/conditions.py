@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from orchestrator.topology import durations
+from orchestrator.topology.measure_names import RUN_MEASURES
 from orchestrator.topology.scalars import LONGEST_NUMBER, Value, shown
 
 Operator = Literal["==", "!=", "<=", ">=", "<", ">"]
@@ -25,8 +26,6 @@ Actual = int | float | str | bool | None
 """What a measure came to; None is not known, and meets no condition."""
 
 OPERATORS: tuple[Operator, ...] = ("==", "!=", "<=", ">=", "<", ">")
-RUN_MEASURES = ("elapsed_s", "ready_s", "work_s", "speedup")
-"""Measures of the run as a whole, whose paths are single words."""
 
 _ORDERS = ("<=", ">=", "<", ">")
 _MISWRITTEN: dict[str, Operator] = {"=>": ">=", "=<": "<=", "<>": "!=", "!": "!=", "=": "=="}

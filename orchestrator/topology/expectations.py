@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from orchestrator.topology.conditions import Condition, Unit, condition_of
 from orchestrator.topology.fields import settled
+from orchestrator.topology.measure_names import SPREADS
 from orchestrator.topology.scalars import Value
 from orchestrator.topology.tree import ExpandedQuoted
 
@@ -30,10 +31,6 @@ def unit_of(path: str) -> Unit:
 def is_result(path: str) -> bool:
     """Whether the measure is part of what a role gives as its result, and so may be anything."""
     return path.partition(".")[2].startswith("result.")
-
-
-SPREADS = ("min", "max", "mean", "jain")
-"""How a measure of a node spreads over its processes."""
 
 
 def _settled(written: Value, *, free: bool) -> Value:

@@ -9,10 +9,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from orchestrator.topology.conditions import RUN_MEASURES
-from orchestrator.topology.expectations import SPREADS, is_result
-from orchestrator.topology.measures_links import ENDPOINT_MEASURES, LinkMeasures
-from orchestrator.topology.measures_nodes import COUNTERS, NODE_MEASURES, NUMBERS, MeasureError, NodeMeasures
+from orchestrator.topology.expectations import is_result
+from orchestrator.topology.measure_names import (
+    COUNTERS,
+    ENDPOINT_MEASURES,
+    NODE_MEASURES,
+    NUMBERS,
+    RUN_MEASURES,
+    SPREADS,
+)
+from orchestrator.topology.measures_links import LinkMeasures
+from orchestrator.topology.measures_nodes import MeasureError, NodeMeasures
 from orchestrator.topology.suggest import did_you_mean_or_list, meant_process
 from orchestrator.topology.view import View
 

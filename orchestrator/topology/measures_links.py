@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import functools
 
+from orchestrator.topology.measure_names import REPLY_MEASURES
 from orchestrator.topology.measures_nodes import MeasureError
 from orchestrator.topology.traffic import Traffic, joined, traffic
 from orchestrator.topology.view import View
 from orchestrator.topology.wiring import Wire
-
-REPLY_MEASURES = ("replies.sent", "replies.received", "replies.lost")
-ENDPOINT_MEASURES = ("sent", "received", "lost", "unread", "duplicates", "foreign", *REPLY_MEASURES)
 
 _WAS = {
     "sent": "was sent",

@@ -4,17 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from orchestrator.topology.measure_names import COMMAND_MEASURES, COUNTERS, QUANTILES
 from orchestrator.topology.view import View
 from orchestrator.topology.wiring import Wire
-
-COUNTERS = ("received", "sent", "missed", "gaps", "duplicates", "retried", "late")
-NUMBERS = ("rate", "restarts", "busy_s", "cpu_s", "elapsed_s", "ready_s", "max_rss_bytes")
-QUANTILES = ("p50_ms", "p90_ms", "p99_ms", "max_ms")
-NODE_MEASURES = (*COUNTERS, *NUMBERS, *QUANTILES, "exit_code")
-"""Measures of nodes and of their processes, besides `result.<key>`."""
-
-COMMAND_MEASURES = ("exit_code", "elapsed_s")
-"""What is known of a program that is none of our roles."""
 
 _NUMBERED = ("missed", "gaps", "duplicates")
 _RETRIED = ("duplicates", "retried", "late")
