@@ -115,10 +115,18 @@ def number(process: ProcessSummary, name: str) -> Number | None:
     """A counter or another number of one process; None where it has none."""
     if name in ("received", "sent"):
         return (total_received if name == "received" else total_sent)(process)
+    if name == "answered":
+        return _answered(process)
     if name in COUNTERS:
         return total(getattr(port, name) for port in process.ports.values())
     value: Number | None = getattr(process, _FIELDS[name]) if name in _FIELDS else None
     return value
+
+
+def _answered(process: ProcessSummary) -> int | None:
+    """How many requests were answered: replies to what had been answered already are none."""
+    received = total_received(process)
+    return None if received is None else received - (total(p.duplicates for p in process.ports.values()) or 0)
 
 
 def jain(numbers: Sequence[Number]) -> float:

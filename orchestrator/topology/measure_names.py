@@ -5,7 +5,7 @@ from __future__ import annotations
 RUN_MEASURES = ("elapsed_s", "ready_s", "work_s", "speedup")
 """Measures of the run as a whole, whose paths are single words."""
 
-COUNTERS = ("received", "sent", "missed", "gaps", "duplicates", "retried", "late")
+COUNTERS = ("received", "sent", "missed", "gaps", "duplicates", "retried", "late", "answered")
 NUMBERS = ("rate", "restarts", "busy_s", "cpu_s", "elapsed_s", "ready_s", "max_rss_bytes")
 QUANTILES = ("p50_ms", "p90_ms", "p99_ms", "max_ms")
 NODE_MEASURES = (*COUNTERS, *NUMBERS, *QUANTILES, "exit_code")

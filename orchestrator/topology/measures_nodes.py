@@ -69,8 +69,9 @@ class NodeMeasures:
             raise MeasureError(f"'{node}' sends nothing", hint=f"write {node}.received" if kinds else "")
         if measure == "rate" and not kinds:
             raise MeasureError(f"'{node}' neither sends nor receives")
-        if measure in QUANTILES and "REQ" not in kinds:
-            raise MeasureError(f"'{node}' makes no requests, and so has no round trips")
+        if measure in (*QUANTILES, "answered") and "REQ" not in kinds:
+            had = "answers" if measure == "answered" else "round trips"
+            raise MeasureError(f"'{node}' makes no requests, and so has no {had}")
         if measure in (*_NUMBERED, *_RETRIED):
             self._check_special(node, measure)
 

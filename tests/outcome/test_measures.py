@@ -176,6 +176,7 @@ def test_replies_are_a_book_of_their_own(path, value):
         ("server.elapsed_s", 0.9),
         ("server.exit_code", 0),
         ("client.retried", 1),
+        ("client.answered", 10),
         ("client.late", 0),
         ("client.duplicates", 0),
         ("client.p50_ms", 0.064),
