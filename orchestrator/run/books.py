@@ -20,6 +20,9 @@ from roles.kit.slot import State
 SLOWEST_BYTES_PER_S = 50e6
 """A message in transit may be this slow before it is taken for lost: 200 MB get four seconds more."""
 
+SHOWN_LOSERS = 5
+"""Of so many subscribers it is told what each has missed."""
+
 
 class Book:
     """One book of a run, looked at after each reading of the slots."""
@@ -188,6 +191,20 @@ class Book:
         )
         if lost and self.plan.kind == "counted":
             self._tell_loss(lost)
+        elif lost:
+            self._tell_missed(lost)
+
+    def _tell_missed(self, lost: int) -> None:
+        """What subscribers missed is told and fails nothing by itself: who is slow, or comes late, misses some."""
+        counts = [(member.name, member.count(port)) for member, port in self._receivers]
+        parts = [
+            f"{name} missed {count.missed:,} in {count.gaps:,} {'gap' if count.gaps == 1 else 'gaps'}"
+            for name, count in counts
+            if count.missed
+        ]
+        more = f", and {len(parts) - SHOWN_LOSERS:,} more" if len(parts) > SHOWN_LOSERS else ""
+        text = f"{self.plan.name} lost {lost:,}: {', '.join(parts[:SHOWN_LOSERS])}{more}"
+        self._tell(text, expected=True)
 
     def _losses(self) -> tuple[int | None, int | None, int | None]:
         """What was lost, what nobody wanted, and what came twice; None where that cannot be known."""
@@ -210,14 +227,12 @@ class Book:
     def _tell_loss(self, lost: int) -> None:
         what = f"{self.plan.name} {'replies ' if self.plan.replies else ''}lost {lost:,} of {self.sent:,}"
         text = f"{what}: {who_held(lost, self._receivers, self.senders, self._conduits)}"
+        self._tell(text, expected=self._loss_is_expected)
+
+    def _tell(self, text: str, *, expected: bool) -> None:
         endpoint = self.plan.endpoints[0]
-        self._crew.problem(
-            "lost",
-            text,
-            endpoint=endpoint,
-            where=f"endpoints.{endpoint}",
-            expected=self._loss_is_expected,
-        )
+        where = f"endpoints.{endpoint}"
+        self._crew.problem("lost", text, endpoint=endpoint, where=where, expected=expected)
 
 
 def who_held(

@@ -85,7 +85,10 @@ def test_what_a_slow_subscriber_missed_is_known_to_the_last(updates, codec: str)
     for one in counts(outcome):
         assert one["received"] + one["missed"] == 30_000, one
         assert 1 <= one["gaps"] <= one["missed"], one
-    assert outcome.links["news"]["lost"] == sum(one["missed"] for one in counts(outcome))
+    lost = sum(one["missed"] for one in counts(outcome))
+    assert outcome.links["news"]["lost"] == lost
+    (note,) = outcome.summary["notes"]
+    assert note["text"].startswith(f"news lost {lost:,}: subscriber-1 missed ")
 
 
 def test_a_filter_leaves_no_gap(updates) -> None:
