@@ -11,6 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from harness import Project, jain
 
+pytestmark = pytest.mark.slow
+
 SEEDS = range(100)
 """A hundred runs; what each delays is drawn from its number."""
 

@@ -6,7 +6,10 @@ import os
 import sys
 from pathlib import Path
 
+import pytest
 from harness import Project, wait_until
+
+pytestmark = pytest.mark.slow
 
 CLIENT = """
     import os, zmq

@@ -48,6 +48,7 @@ def texts(outcome):
     return [problem["text"] for problem in outcome.problems]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("address", ["ipc", "'tcp://127.0.0.1:*'"])
 def test_a_kill_that_is_expected_ends_nobody_else(project: Project, address):
     pipeline(
@@ -70,6 +71,7 @@ def test_a_kill_that_is_expected_ends_nobody_else(project: Project, address):
     assert [fault["processes"] for fault in outcome.summary["faults"]] == [["worker-2"]]
 
 
+@pytest.mark.slow
 def test_the_same_kill_fails_a_run_that_expects_nothing(project: Project):
     pipeline(project, [{"when": {"sink.received": 60}, "kill": "worker-2"}])
     outcome = project.run()
@@ -103,6 +105,7 @@ def run_events(project):
     return [json.loads(line) for line in journal.read_text().splitlines()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("address", ["ipc", "'tcp://127.0.0.1:*'"])
 def test_a_restarted_sink_binds_where_it_was_and_workers_find_it_again(project: Project, address):
     pipeline(
@@ -130,6 +133,7 @@ def test_workers_that_are_added_take_their_share_and_nothing_is_lost(project: Pr
     assert sorted(got(project)) == list(range(1, 2001))
 
 
+@pytest.mark.slow
 def test_a_paused_worker_goes_on_and_nothing_is_lost(project: Project):
     pipeline(project, [{"when": {"sink.received": 60}, "pause": "any worker", "for": "700ms"}])
     outcome = project.run("--set", "p.stall=500ms").balanced()
@@ -151,6 +155,7 @@ def test_the_seed_decides_whom_any_hits(project: Project):
     assert len({tuple(names) for names in hit.values()}) > 1
 
 
+@pytest.mark.slow
 def test_what_never_came_to_pass_and_who_was_gone_already_is_told(project: Project):
     pipeline(
         project,
@@ -176,6 +181,7 @@ def test_what_never_came_to_pass_and_who_was_gone_already_is_told(project: Proje
     assert [fault["fired_s"] is None for fault in outcome.summary["faults"]] == [False, True, True, True]
 
 
+@pytest.mark.slow
 def test_clients_that_are_up_before_the_server_lose_nothing(project: Project):
     project.topology("""\
         p:
@@ -190,6 +196,7 @@ def test_clients_that_are_up_before_the_server_lose_nothing(project: Project):
     assert launched["server-1"] >= max(launched[f"client-{k}"] for k in (1, 2, 3)) + 0.5
 
 
+@pytest.mark.slow
 def test_an_interrupt_does_not_wait_for_who_has_not_come(project: Project):
     project.topology("""\
         p:
@@ -206,6 +213,7 @@ def test_an_interrupt_does_not_wait_for_who_has_not_come(project: Project):
     assert outcome.processes["server-1"]["outcome"] == "not_started"
 
 
+@pytest.mark.slow
 def test_a_report_is_rebuilt_byte_for_byte_from_the_journal(project: Project):
     import subprocess
     import sys
@@ -230,6 +238,7 @@ def test_a_report_is_rebuilt_byte_for_byte_from_the_journal(project: Project):
     assert (outcome.run_dir / "summary.json").read_bytes() == summary
 
 
+@pytest.mark.slow
 def test_a_late_client_of_a_server_that_is_gone_leaves_when_nobody_can_answer(project: Project):
     project.topology("""
         p:
@@ -246,6 +255,7 @@ def test_a_late_client_of_a_server_that_is_gone_leaves_when_nobody_can_answer(pr
     assert outcome.processes["late-1"]["exit_code"] == 0
 
 
+@pytest.mark.slow
 def test_who_comes_when_all_is_done_is_told_so_and_leaves(project: Project):
     project.topology("""
         p:
@@ -262,6 +272,7 @@ def test_who_comes_when_all_is_done_is_told_so_and_leaves(project: Project):
     assert [process["outcome"] for process in outcome.of_node("late")] == ["finished"] * 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("attempt", range(3))
 def test_subscribers_of_one_that_has_died_and_one_that_has_finished_end(project: Project, attempt):
     """The marks of the one that has finished keep waking them, which is no reason to wait on."""

@@ -8,6 +8,8 @@ import json
 import pytest
 from harness import Project
 
+pytestmark = pytest.mark.slow
+
 NODES = {
     "ventilator": "{role: ventilator, bind: tasks, params: {count: 12}}",
     "worker": "{role: worker, connect: [tasks, results], replicas: 2, params: {call: 'roles.functions:echo'}}",

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import pytest
 from harness import SCRIPTS, Outcome, Project, wait_until
 
+pytestmark = pytest.mark.slow
+
 REQUEST_REPLY = """\
     p:
       codec: text

@@ -10,6 +10,8 @@ from harness import Outcome, Project
 SERVER = """
 import time
 
+pytestmark = pytest.mark.slow
+
 def slow(request):
     time.sleep(0.002)
     return "World"

@@ -10,6 +10,8 @@ from harness import Outcome, Project
 CODE = """
 import time
 
+pytestmark = pytest.mark.slow
+
 def updates(n):
     for number in range(n):
         yield f"{'abc'[number % 3]} {number}"

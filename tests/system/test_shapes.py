@@ -7,6 +7,8 @@ import json
 import pytest
 from harness import Outcome, Project
 
+pytestmark = pytest.mark.slow
+
 OWN = """\
     def pieces(task):
         '''None for an even task, three for an odd one.'''

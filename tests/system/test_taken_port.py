@@ -14,6 +14,8 @@ import zmq
 from harness import Outcome, Project, wait_until
 from trouble import furnish, line_of, open_gate
 
+pytestmark = pytest.mark.slow
+
 TOPOLOGY = """
     p:
       endpoints:
