@@ -7,10 +7,10 @@ import re
 import pytest
 from harness import Outcome, Project
 
+pytestmark = pytest.mark.slow
+
 SERVER = """
 import time
-
-pytestmark = pytest.mark.slow
 
 def slow(request):
     time.sleep(0.002)

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from harness import Outcome, Project
 
+pytestmark = pytest.mark.slow
+
 CODE = """
 import time
-
-pytestmark = pytest.mark.slow
 
 def updates(n):
     for number in range(n):
