@@ -56,9 +56,6 @@ class Process:
             self._heard[type(message)] = message
         return self._heard[kind]
 
-    def has_said(self, kind: type[Any]) -> bool:
-        return kind in self._heard
-
     def tell(self, *told: messages.Down) -> None:
         for message in told:
             self.socket.send_multipart([f"{self.spec.name}/0".encode(), messages.encode(message)])
