@@ -64,19 +64,22 @@ def _nodes(link: LinkSummary) -> list[str]:
 
 
 def _sendings(link: LinkSummary, links: Sequence[LinkSummary]) -> list[_Way]:
-    ways = [_Way(endpoint=link.endpoint, nodes=link.senders, book=_own(link, links, link.sent))]
-    if link.replies is not UNSET:
-        back = _own(link, links, link.replies.sent)
-        ways.append(_Way(endpoint=link.endpoint, nodes=link.receivers, book=back))
-    return ways
+    return _ways(link, links, "sent", (link.senders, link.receivers))
 
 
 def _receivings(link: LinkSummary, links: Sequence[LinkSummary]) -> list[_Way]:
-    ways = [_Way(endpoint=link.endpoint, nodes=link.receivers, book=_own(link, links, link.received))]
-    if link.replies is not UNSET:
-        back = _own(link, links, link.replies.received)
-        ways.append(_Way(endpoint=link.endpoint, nodes=link.senders, book=back))
-    return ways
+    return _ways(link, links, "received", (link.receivers, link.senders))
+
+
+def _ways(
+    link: LinkSummary, links: Sequence[LinkSummary], counted: str, nodes: tuple[tuple[str, ...], ...]
+) -> list[_Way]:
+    """The way there, and the way back where there are replies; `nodes` are those who have `counted` on each."""
+    books = [link] if link.replies is UNSET else [link, link.replies]
+    return [
+        _Way(endpoint=link.endpoint, nodes=counting, book=_own(link, links, getattr(book, counted)))
+        for book, counting in zip(books, nodes, strict=False)
+    ]
 
 
 def _own(link: LinkSummary, links: Sequence[LinkSummary], value: int | None) -> int | None:

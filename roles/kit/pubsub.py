@@ -125,7 +125,8 @@ class Sub(Inlet):
                     self._note_foreign()
             except MALFORMED:
                 self._note_foreign()
-            self._note_numbers()
+            if ends or not is_new or self._checker.gaps != self.words[port_base(self.index) + GAPS]:
+                self._note_numbers()  # else nothing has changed
             if ends:
                 self._note_end(first)
             elif is_new:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import errno
+import functools
 import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+import harness
 import pytest
 import zmq
 
@@ -25,13 +27,7 @@ AT_ONCE = {"timeout_s": 0.05, "attempts": 100}
 UNHURRIED = {"timeout_s": 0.7, "attempts": 30}
 PATIENT = {"timeout_s": DEADLINE_S, "attempts": 2}
 Envelope = list[bytes]
-
-
-def wait_until(condition: Callable[[], Any], what: str) -> None:
-    until_s = time.monotonic() + DEADLINE_S
-    while not condition():
-        assert time.monotonic() < until_s, f"{what}: not within {DEADLINE_S} s"
-        time.sleep(0.001)
+wait_until = functools.partial(harness.wait_until, deadline_s=DEADLINE_S)
 
 
 class Server:

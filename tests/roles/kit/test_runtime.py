@@ -5,13 +5,13 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import zmq
+from harness import wait_until
 
 from roles.kit import messages
 from roles.kit.histogram import Histogram
@@ -65,10 +65,7 @@ class Process:
         return self.slots.read(0, [port.name for port in self.spec.ports])
 
     def reaches(self, condition: Callable[[Reading], bool]) -> None:
-        until_s = time.monotonic() + DEADLINE_MS / 1000
-        while not condition(self.reading()):
-            assert time.monotonic() < until_s, self.reading()
-            time.sleep(0.001)
+        wait_until(lambda: condition(self.reading()), self.spec.name, DEADLINE_MS / 1000)
 
     def end(self) -> int | None:
         self.tell(messages.Stop(hurried=True))
