@@ -191,7 +191,9 @@ def test_roles_know_nothing_of_the_orchestrator(name):
 
 @pytest.mark.parametrize("name", of("orchestrator"))
 def test_the_orchestrator_knows_only_the_contracts_of_the_roles(name):
-    allowed = CONTRACTS | ({"roles.kit.runtime"} if name == "orchestrator.engines.local" else set())
+    allowed = CONTRACTS | (
+        {"roles.kit.forked", "roles.kit.runtime"} if name == "orchestrator.engines.local" else set()
+    )
     assert from_package(name, "roles") <= allowed
 
 

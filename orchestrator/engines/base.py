@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from orchestrator.run.events import Event
@@ -18,11 +19,27 @@ class EngineError(Exception):
     exit_code = 3
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Running:
+    """A process that an earlier orchestrator has started."""
+
+    spec: ProcessSpec
+    pid: int
+    incarnation: int
+
+
 class Engine(Protocol):
     """Runs processes. Commands go in by name; all news comes out of `poll`."""
 
-    def open(self, place: Place, *, processes: int) -> None:
-        """Get ready to run so many processes; raises EngineError where the machine cannot."""
+    def open(self, place: Place, specs: Sequence[ProcessSpec]) -> None:
+        """Get ready to run these, and perhaps more of their nodes; raises EngineError where the machine cannot."""
+        ...
+
+    def adopt(self, running: Mapping[str, Running]) -> None:
+        """Look after processes that an earlier orchestrator of this run has started, and end all others of it.
+
+        `Exited` follows for those that are no more.
+        """
         ...
 
     def start(self, spec: ProcessSpec, *, incarnation: int) -> None:

@@ -15,22 +15,22 @@ import selectors
 import signal
 import sys
 import types
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from multiprocessing import process as registry
 from multiprocessing import resource_tracker
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
-from orchestrator.engines.base import Clock, EngineError
+from orchestrator.engines.base import Clock, EngineError, Running
 from orchestrator.run.events import Event, Exited, Launched, LaunchFailed
-from roles.kit import runtime
+from roles.kit import forked, runtime
 from roles.kit.spec import Place, ProcessSpec, encode
 
 FILES_PER_PROCESS = 3
 SPARE_FILES = 64
 _PRELOADED = [
     "roles.kit.kennel",
-    "roles.kit.runtime",
+    "roles.kit.forked",
     "roles.functions",
     *(f"roles.{name}" for name in runtime.BUILT_IN),
 ]
@@ -51,10 +51,11 @@ class LocalEngine:
         self._place_json = b""
         self._logs = Path()
 
-    def open(self, place: Place, *, processes: int) -> None:
+    def open(self, place: Place, specs: Sequence[ProcessSpec]) -> None:
         """Raise the file limit as far as it takes; raises EngineError where that is not allowed."""
         self._place_json = encode(place)
         self._logs = Path(place.logs)
+        processes = len(specs)
         need = processes * FILES_PER_PROCESS + SPARE_FILES
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         if hard != resource.RLIM_INFINITY and need > hard:
@@ -70,7 +71,7 @@ class LocalEngine:
         """Start a process; what it writes goes to its log."""
         log = str(self._logs / f"{spec.name}.log")
         process = self._context.Process(
-            target=runtime.main, args=(encode(spec), self._place_json, incarnation, log), name=spec.name
+            target=forked.main, args=(encode(spec), self._place_json, incarnation, log), name=spec.name
         )
         try:
             with _no_main_module(), _no_interrupts():
@@ -85,6 +86,11 @@ class LocalEngine:
         self._news.append(
             Launched(at_s=self._clock(), process=spec.name, pid=process.pid or 0, incarnation=incarnation)
         )
+
+    def adopt(self, running: Mapping[str, Running]) -> None:
+        """Nothing of this engine's outlives the orchestrator that has started it."""
+        if running:
+            raise EngineError("cannot take over a run under the engine 'local': its processes ended with it")
 
     def signal(self, process: str, name: str) -> None:
         """Send a signal; a command's whole group gets it, and SIGKILL goes to every group."""

@@ -102,6 +102,7 @@ class _Runner:
         self._clock = clock
         self._interrupts = interrupts
         self._place = place
+        self._plan = plan
         self._specs: dict[str, ProcessSpec] = {spec.name: spec for spec in plan.processes}
         self._most_processes = len(plan.processes) + len(plan.reserves)
         self._incarnations = dict.fromkeys(self._specs, 0)
@@ -114,7 +115,7 @@ class _Runner:
     def run(self, timeout_s: float | None) -> events.RunEnded:
         """Go round until the coordinator says that the run is over."""
         self._timeout_s = timeout_s
-        self._engine.open(self._place, processes=self._most_processes)
+        self._engine.open(self._place, (*self._plan.processes, *self._plan.reserves))
         self._slots = SlotFile(self._place.slots, slots=max(1, self._most_processes))
         self._control = ControlChannel(self._place.control)
         self._poller = zmq.Poller()

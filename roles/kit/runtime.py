@@ -13,11 +13,12 @@ import shlex
 import signal
 import sys
 import traceback
+from typing import NoReturn
 
 import msgspec
 import zmq
 
-from roles.kit import calls, leash, messages, spec
+from roles.kit import calls, messages, spec
 from roles.kit.calls import SetupError
 from roles.kit.control import Control, Finish
 from roles.kit.histogram import Histogram
@@ -41,19 +42,11 @@ BUILT_IN = ("ventilator", "worker", "sink", "publisher", "subscriber", "client",
 """The names of the roles that come with the project; each is a module here, its class the name in capitals."""
 
 
-def main(process_json: bytes, place_json: bytes, incarnation: int, log_path: str) -> None:
-    """Be the process that `process_json` describes, in the run that `place_json` describes. Exits; never returns."""
-    leash.put_on()
-    os.setsid()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # Until now this process was in the fork server's group: what is pending was meant for the group, and to ignore a
-    # signal takes it back.
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    # They have been blocked since the fork server's start.
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
-    _log_to(log_path)
-    process, place = spec.decode_process(process_json), spec.decode_place(place_json)
+def be(process: spec.ProcessSpec, place: spec.Place, incarnation: int) -> NoReturn:
+    """Be the process that `process` describes, in the run that `place` describes. Exits; never returns.
+
+    The leash is on by now, and the streams are those of the process's own.
+    """
     os.environ.update(process.environment)
     os.chdir(place.folder)
     if process.command:
@@ -61,24 +54,7 @@ def main(process_json: bytes, place_json: bytes, incarnation: int, log_path: str
     sys.exit(Runtime(process, place, incarnation).run())
 
 
-def _log_to(path: str) -> None:
-    """Send standard output and error to the process's log, line by line; standard input is empty."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
-    null = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
-    os.dup2(null, 0)
-    os.dup2(log, 1)
-    os.dup2(log, 2)
-    os.close(log)
-    os.close(null)
-    sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 - it lives as long as the process
-    for name, fd in (("stdout", 1), ("stderr", 2)):
-        stream = open(fd, "w", encoding="utf-8", errors="backslashreplace", buffering=1, closefd=False)  # noqa: SIM115
-        setattr(sys, name, stream)
-
-
-def _become(process: spec.ProcessSpec, place: spec.Place) -> None:
+def _become(process: spec.ProcessSpec, place: spec.Place) -> NoReturn:
     """Turn into the user's program. Its addresses and name are in the environment."""
     for ignored in (signal.SIGINT, signal.SIGPIPE, signal.SIGXFSZ):
         signal.signal(ignored, signal.SIG_DFL)  # what is ignored stays so in the new program

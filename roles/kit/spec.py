@@ -66,6 +66,19 @@ class PortSpec(Spec, frozen=True, kw_only=True):
     sequence: bool = False
 
 
+class Restart(Spec, frozen=True, kw_only=True):
+    """Whether a process that ends without being asked to is started again.
+
+    `on-failure` means after a signal or an exit code other than 0, `always` whatever the exit code. The first delay is
+    `backoff_s`; more than `most` restarts within `within_s` seconds are a failure of the run.
+    """
+
+    policy: Literal["no", "on-failure", "always"] = "no"
+    most: int = 5
+    within_s: float = 60.0
+    backoff_s: float = 0.5
+
+
 class ProcessSpec(Spec, frozen=True, kw_only=True):
     """One process of a plan; `role` is a built-in name or `module:Class`, empty where there is a `command`.
 
@@ -94,6 +107,7 @@ class ProcessSpec(Spec, frozen=True, kw_only=True):
     start_delay_s: float | None = None
     ready_within_s: float = 10.0
     stop_grace_s: float = 5.0
+    restart: Restart = Restart()
 
     @property
     def is_role(self) -> bool:

@@ -170,7 +170,7 @@ def test_a_client_without_an_answer_fails_in_one_sentence(
 def test_a_signal_to_the_group_that_was_pending_before_it_had_one_of_its_own_is_not_its_own(tmp_path):
     script = """
 import os, signal, sys
-from roles.kit import runtime
+from roles.kit import forked
 from roles.kit.spec import Place, ProcessSpec, encode
 
 signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
@@ -180,8 +180,8 @@ place = Place(
     run_id="r", pattern="p", folder=folder, control="", slots="", sockets=folder, logs=folder, seed=1
 )
 process = ProcessSpec(name="own-1", node="own", command=(sys.executable, "-c", "print('still here')"))
-runtime.leash.put_on = lambda: None
-runtime.main(encode(process), encode(place), 0, folder + "/own-1.log")
+forked.leash.put_on = lambda: None
+forked.main(encode(process), encode(place), 0, folder + "/own-1.log")
 """
     ended = subprocess.run(
         [sys.executable, "-c", script, str(tmp_path)], check=False, timeout=30, cwd=Path(__file__).parents[3]
