@@ -41,6 +41,14 @@ def _nothing_to_do() -> None:
     pass
 
 
+def _nobody_left(port: str) -> int:  # noqa: ARG001 - the signature is that of `on_hold`
+    return 0
+
+
+def _nothing_to_release(port: str) -> None:
+    pass
+
+
 class Finish(BaseException):
     """Nobody needs more from this role. Not an Exception, so that no `except Exception` in a role swallows it."""
 
@@ -49,8 +57,9 @@ class Control:
     """The control channel as a role's ports see it: what has been said, and how to wait without missing more.
 
     `heard` differs from the bell as long as there is something to look at; once the role is to finish it
-    never equals the bell again, so that each later `send` looks, and raises. `on_joined` is called when somebody has
-    connected in the middle of the run.
+    never equals the bell again, so that each later `send` looks, and raises; as long as a port is `held`, so that each
+    looks, and waits. `on_joined` is called when somebody has connected in the middle of the run, `on_hold` and
+    `on_release` with the name of a port, which `on_hold` tells how many of its peers have left.
     """
 
     def __init__(self, socket: zmq.Socket[bytes], words: Words) -> None:
@@ -64,12 +73,17 @@ class Control:
         self.ended: set[str] = set()
         self.addresses: dict[str, list[str]] | None = None
         self.late: frozenset[str] = frozenset()
+        self.held: set[str] = set()
         self.on_joined: Callable[[], None] = _nothing_to_do
+        self.on_hold: Callable[[str], int] = _nobody_left
+        self.on_release: Callable[[str], None] = _nothing_to_release
+        self._said: list[messages.Message] = []
         self._count = 0
         self._usage_ns = 0
 
     def say(self, message: messages.Message) -> None:
-        """Send a message to the coordinator."""
+        """Send a message to the coordinator, and keep it for the next one, should this one die."""
+        self._said.append(message)
         self.socket.send(messages.encode(message))
 
     def look(self) -> None:
@@ -87,7 +101,7 @@ class Control:
                 break
             self._count += 1
             self._take(messages.decode_down(frame))
-        self.heard = _NEVER if self.finishing else self._count
+        self.heard = _NEVER if self.finishing or self.held else self._count
 
     def _take(self, message: messages.Down) -> None:
         match message:
@@ -97,9 +111,14 @@ class Control:
             case messages.Joined():
                 self.on_joined()
             case messages.Go():
-                self.going = True
-                self.words[GO_NS] = time.monotonic_ns()
-                self.words[STATE] = State.RUNNING
+                self._go()
+            case messages.Hold(port=port):
+                self.held.add(port)
+                self.socket.send(messages.encode(messages.Held(port=port, gone=self.on_hold(port))))
+            case messages.Release(port=port):
+                self._release(port)
+            case messages.Repeat(bell=bell):
+                self._repeat(bell)
             case messages.End(port=port):
                 self.ended.add(port)
             case messages.Finish():
@@ -107,6 +126,33 @@ class Control:
             case messages.Stop(hurried=hurried):
                 self.finishing = self.stopping = True
                 self.hurried = hurried
+
+    def _go(self) -> None:
+        if self.going:
+            return  # another coordinator says so once more
+        self.going = True
+        self.words[GO_NS] = time.monotonic_ns()
+        self.words[STATE] = State.RUNNING
+
+    def _release(self, port: str) -> None:
+        if port in self.held:
+            self.held.discard(port)
+            self.on_release(port)
+
+    def _repeat(self, bell: int) -> None:
+        """What the last coordinator has told may be lost, and what it has heard may be forgotten."""
+        self._count = bell
+        for port in list(self.held):
+            self._release(port)
+        for message in self._said:
+            self.socket.send(messages.encode(message))
+
+    def await_release(self, port: str, port_index: int) -> None:
+        """Wait while a port is held; raises `Finish` once the role is to leave."""
+        while port in self.held:
+            if self.finishing:
+                raise Finish
+            self.wait([(self.socket, zmq.POLLIN)], State.SENDING, port_index)
 
     def wait(self, pollees: Sequence[Pollee], state: State, port_index: int, timeout_ms: int = -1) -> None:
         """Wait until one of `pollees` or the control channel has news, the slot telling for what meanwhile.

@@ -1,7 +1,7 @@
 """The control channel's messages: what a process and the coordinator say to each other, and their encoding.
 
-Upwards: Hello, Bound, Ready, Finished, Failed. Downwards: Connect, Joined, Go, End, Finish, Stop. Each is one frame:
-a version byte, then msgpack with the message's name as its tag.
+Upwards: Hello, Bound, Ready, Held, Finished, Failed. Downwards: Connect, Joined, Go, Hold, Release, End, Finish, Stop,
+Repeat. Each is one frame: a version byte, then msgpack with the message's name as its tag.
 """
 
 from __future__ import annotations
@@ -31,6 +31,13 @@ class Bound(Message, frozen=True, kw_only=True):
 
 class Ready(Message, frozen=True, kw_only=True):
     """Every connection of the process is in place, seen from its side."""
+
+
+class Held(Message, frozen=True, kw_only=True):
+    """At this port nothing more is sent until Release; so many of its peers have left since the first Hold."""
+
+    port: str
+    gone: int = 0
 
 
 class Finished(Message, frozen=True, kw_only=True):
@@ -78,6 +85,18 @@ class Go(Message, frozen=True, kw_only=True):
     """Every socket of the run is in place: start."""
 
 
+class Hold(Message, frozen=True, kw_only=True):
+    """Send nothing at this port until Release, and say that it is so: Held. Each further one asks for that again."""
+
+    port: str
+
+
+class Release(Message, frozen=True, kw_only=True):
+    """This port may send again; who has left is gone from its socket."""
+
+    port: str
+
+
 class End(Message, frozen=True, kw_only=True):
     """No more will come at this port."""
 
@@ -97,8 +116,14 @@ class Stop(Message, frozen=True, kw_only=True):
     hurried: bool = False
 
 
-Up = Hello | Bound | Ready | Finished | Failed
-Down = Connect | Joined | Go | End | Finish | Stop
+class Repeat(Message, frozen=True, kw_only=True):
+    """Another coordinator has taken over: say all again, and hold nothing. With this message the bell stands at `bell`."""
+
+    bell: int = 0
+
+
+Up = Hello | Bound | Ready | Held | Finished | Failed
+Down = Connect | Joined | Go | Hold | Release | End | Finish | Stop | Repeat
 
 _encoder = msgspec.msgpack.Encoder()
 _up = msgspec.msgpack.Decoder(Up)

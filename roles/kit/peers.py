@@ -72,3 +72,39 @@ class Watcher:
         """Stop watching, so that nobody's events pile up unread."""
         self._socket.disable_monitor()
         self.monitor.close(linger=0)
+
+
+class Partings:
+    """How many of a socket's peers have left since this began to watch; who came later does not count.
+
+    The count is right as soon as libzmq's thread has told of it. That the socket itself knows, and gives nobody who has
+    left a message any more, is certain after one round trip over any socket of the same context: its only thread turns
+    to that afterwards.
+    """
+
+    def __init__(self, socket: zmq.Socket[bytes]) -> None:
+        self._socket = socket
+        self._monitor: zmq.Socket[bytes] = socket.get_monitor_socket(
+            zmq.EVENT_ACCEPTED | zmq.EVENT_CONNECTED | zmq.EVENT_DISCONNECTED
+        )
+        self._fresh: set[int] = set()
+        self._gone = 0
+
+    def count(self) -> int:
+        """Take in the news and tell how many have left."""
+        while True:
+            try:
+                event, fd = _EVENT.unpack(self._monitor.recv_multipart(zmq.NOBLOCK)[0])
+            except zmq.Again:
+                return self._gone
+            if event != zmq.EVENT_DISCONNECTED:
+                self._fresh.add(fd)
+            elif fd in self._fresh:
+                self._fresh.discard(fd)
+            else:
+                self._gone += 1
+
+    def close(self) -> None:
+        """Watch no more."""
+        self._socket.disable_monitor()
+        self._monitor.close(linger=0)

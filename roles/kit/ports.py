@@ -167,7 +167,7 @@ class Outlet(Port):
 
     def _sender(self) -> Callable[[Any], None]:
         """A `send` for streams, with all that it needs at hand: it keeps the counts, and must be a port's only one."""
-        words, control, encode = self.words, self.control, self.codec.encode
+        words, control, encode, look = self.words, self.control, self.codec.encode, self._look_before_sending
         # pyzmq's own `send` adds keywords in Python; what is below it takes the same first arguments.
         send = super(zmq.Socket, self.socket).send
         sent_at, bytes_at = self._sent_at, self._bytes_sent_at
@@ -176,7 +176,7 @@ class Outlet(Port):
         def send_item(item: Any) -> None:
             nonlocal sent, sent_bytes
             if words[BELL] != control.heard:
-                control.look()
+                look()
             frame = encode(item)
             sent += 1
             words[sent_at] = sent
@@ -190,15 +190,19 @@ class Outlet(Port):
         return send_item
 
     def _send_frames(self, frames: list[bytes]) -> None:
-        control = self.control
-        if self.words[BELL] != control.heard:
-            control.look()
+        if self.words[BELL] != self.control.heard:
+            self._look_before_sending()
         size_bytes = sum(map(len, frames))
         self._count_sent(1, size_bytes)
         try:
             self.socket.send_multipart(frames, NOBLOCK)
         except zmq.Again:
             self._send_late(lambda: self.socket.send_multipart(frames), size_bytes)
+
+    def _look_before_sending(self) -> None:
+        """Hear what has been said; raises Finish once the role is to leave, and waits as long as the port is held."""
+        self.control.look()
+        self.control.await_release(self.name, self.index)
 
     def _send_late(self, send: Callable[[], object], size_bytes: int) -> None:
         """Send what met a full queue; where the role is to finish first, it is taken back from the counts."""

@@ -94,18 +94,24 @@ class Req(Asker):
         self.settle()
         series = {socket: iter(requests()) for socket in self.sockets}
         self._asked_ns = dict.fromkeys(self.sockets, 0)
+        self._put_off: list[zmq.Socket[bytes]] = []
         poller = zmq.Poller()
         poller.register(control.socket, zmq.POLLIN)
         for socket in self.sockets:
             if self._ask(socket, series[socket]):
                 poller.register(socket, zmq.POLLIN)
-        while len(poller.sockets) > 1:
+        while len(poller.sockets) > 1 or (self._put_off and not control.finishing):
             if control.stopping:
                 raise Finish
             if self.name in control.ended:
                 self.given_up = True
                 return
             control.wait(poller.sockets, State.RECEIVING, self.index)
+            if self._put_off and self.name not in control.held:
+                off, self._put_off = self._put_off, []
+                for socket in off:
+                    if self._ask(socket, series[socket]):
+                        poller.register(socket, zmq.POLLIN)
             for socket, _ in poller.poll(0):
                 if socket is control.socket:
                     continue
@@ -118,9 +124,13 @@ class Req(Asker):
                     poller.unregister(socket)
 
     def _ask(self, socket: zmq.Socket[bytes], items: Iterator[Any]) -> bool:
+        """Send the next request; False where there is none, or none yet, since the port is held."""
+        if self.words[BELL] != self.control.heard:
+            self.control.hear()
+        if self.name in self.control.held:
+            self._put_off.append(socket)
+            return False
         for item in items:
-            if self.words[BELL] != self.control.heard:
-                self.control.hear()
             if self.control.finishing:
                 return False
             frame = self.codec.encode(item)

@@ -100,6 +100,7 @@ class _Exchange:
         self._most_old = 0 if named else min(_MOST_OLD_A_CLIENT, MOST_OLD // len(port.sockets))
         self._owners: dict[Socket, _Client] = {}
         self._under_way = 0
+        self._put_off: list[_Client] = []
         # The time is the same for all, so the first to be sent is the first to be overdue.
         self._due: deque[tuple[int, _Client, int, int]] = deque()
         self._poller = zmq.Poller()
@@ -113,12 +114,13 @@ class _Exchange:
             for place, socket in enumerate(port.sockets):
                 self._owners[socket] = client = _Client(place, iter(requests()))
                 self._ask_next(client)
-            while self._under_way:
+            while self._under_way or (self._put_off and not control.finishing):
                 if control.stopping:
                     raise Finish
                 if port.name in control.ended:
                     return
                 self._wait()
+                self._ask_those_put_off()
                 # Read before the replies are: while one is handled the others lie ready, and are not overdue.
                 now_ns = time.monotonic_ns()
                 for socket, events in self._poller.poll(0):
@@ -144,10 +146,10 @@ class _Exchange:
 
     def _wait(self) -> None:
         due = self._due
-        while not self._is_due(due[0]):
+        while due and not self._is_due(due[0]):
             due.popleft()
-        left_ns = max(0, due[0][0] - time.monotonic_ns())
-        timeout_ms = -(-left_ns // 1_000_000)
+        left_ns = max(0, due[0][0] - time.monotonic_ns()) if due else 0
+        timeout_ms = -(-left_ns // 1_000_000) if due else -1
         self._control.wait(self._poller.sockets, State.SLEEPING, self._port.index, timeout_ms)
 
     @staticmethod
@@ -157,11 +159,14 @@ class _Exchange:
         return (client.number, client.attempts) == (number, attempt)
 
     def _ask_next(self, client: _Client) -> None:
-        """Send the client's next request, if there is one and more are wanted."""
+        """Send the client's next request, if there is one and more are wanted; not while the port is held."""
         control = self._control
-        for item in client.items:
-            if control.words[BELL] != control.heard:
-                control.hear()
+        if control.words[BELL] != control.heard:
+            control.hear()
+        held = self._port.name in control.held and not control.finishing
+        if held:
+            self._put_off.append(client)
+        for item in () if held else client.items:
             if control.finishing:
                 break
             client.number += 1
@@ -174,6 +179,12 @@ class _Exchange:
         socket = self._port.sockets[client.place]
         if socket in self._poller:
             self._poller.unregister(socket)
+
+    def _ask_those_put_off(self) -> None:
+        if self._put_off and self._port.name not in self._control.held:
+            clients, self._put_off = self._put_off, []
+            for client in clients:
+                self._ask_next(client)
 
     def _attempt(self, client: _Client) -> None:
         client.attempts += 1

@@ -88,6 +88,8 @@ class Runtime:
         self._role: Role | None = None
         self._finished = messages.Finished()
         self._control.on_joined = self._take_in
+        self._control.on_hold = self._hold_port
+        self._control.on_release = self._release_port
 
     def run(self) -> int:
         """Go through the run; returns the process's exit code."""
@@ -191,6 +193,14 @@ class Runtime:
         """Somebody has connected in the middle of the run."""
         for opened in self._open:
             opened.take_in()
+
+    def _hold_port(self, name: str) -> int:
+        return sum(opened.hold() for opened in self._open if opened.spec.name == name)
+
+    def _release_port(self, name: str) -> None:
+        for opened in self._open:
+            if opened.spec.name == name:
+                opened.release()
 
     def _await_control(self, others: list[zmq.Socket[bytes]], timeout_ms: int = -1) -> None:
         sockets = [*others, self._control.socket]

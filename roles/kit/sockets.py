@@ -15,7 +15,7 @@ from roles.kit import portowner
 from roles.kit.calls import SetupError
 from roles.kit.codec import codec
 from roles.kit.control import Control
-from roles.kit.peers import Watcher
+from roles.kit.peers import Partings, Watcher
 from roles.kit.ports import BRIEF_MS, Port, Raw
 from roles.kit.pubsub import Pub, Sub
 from roles.kit.reqrep import Req
@@ -47,6 +47,7 @@ class OpenPort:
         self.spec: PortSpec = port.spec
         self._process = process
         self._watchers = [Watcher(socket) for socket in port.sockets]
+        self._partings: list[Partings] = []
         self._names_missing = set(self.spec.partners) if isinstance(port, Pub) else set()
         self._wanted = sum(attachment.peers for attachment in self.spec.attachments)
         self._asked = False
@@ -148,6 +149,20 @@ class OpenPort:
         self._stop_watching()
         if isinstance(self.port, Sub) and not self._asked:
             self._ask_for_marks(self.port)  # there was no barrier to wait for
+        self.take_in()
+
+    def hold(self) -> int:
+        """Begin to watch who leaves, while nothing is sent; how many have left since."""
+        if not self._partings:
+            self._stop_watching()  # a socket has one monitor at a time
+            self._partings = [Partings(socket) for socket in self.port.sockets if not socket.closed]
+        return sum(parting.count() for parting in self._partings)
+
+    def release(self) -> None:
+        """Watch no more who leaves, and let the socket know who has come and gone."""
+        for parting in self._partings:
+            parting.close()
+        self._partings = []
         self.take_in()
 
     def take_in(self) -> None:
