@@ -18,7 +18,7 @@ from orchestrator.topology.traffic import Traffic, joined, traffic
 from orchestrator.topology.tree import Finding, problem_at
 from orchestrator.topology.wiring import Wire
 from roles.kit.slot import MAX_PORTS
-from roles.kit.spec import SOCKETS_TOKEN, Attachment, PortSpec, ProcessSpec
+from roles.kit.spec import SOCKETS_TOKEN, Attachment, PortSpec, ProcessSpec, Restart
 
 READY_WITHIN_S = 10.0
 EXTERNAL_READY_WITHIN_S = 300.0
@@ -148,6 +148,12 @@ class _Planner:
             sends=any(wire.node == name for one in self._traffics for wire in one.senders),
             source=shape.source if shape else False,
             start_delay_s=node.start_delay_s,
+            restart=Restart(
+                policy=node.restart.policy,
+                most=node.restart.most,
+                within_s=node.restart.within_s,
+                backoff_s=node.restart.backoff_s,
+            ),
             ready_within_s=ready_within_s if node.ready_within_s is None else node.ready_within_s,
             stop_grace_s=node.stop_grace_period_s,
         )

@@ -14,9 +14,19 @@ from orchestrator.topology.form import (
     FileForm,
     NodeForm,
     PatternForm,
+    RestartForm,
     any_of,
 )
-from orchestrator.topology.model import Endpoint, Expectation, Fault, Node, Pattern, Topology
+from orchestrator.topology.model import (
+    Endpoint,
+    Expectation,
+    Fault,
+    Node,
+    Pattern,
+    Policy,
+    Restart,
+    Topology,
+)
 from orchestrator.topology.scalars import Value
 from orchestrator.topology.tree import Path
 
@@ -110,6 +120,13 @@ def _node(form: NodeForm) -> Node:
         ports={port: kind.upper() for port, kind in form.ports.items()},
         depends_on=tuple(form.depends_on),
         start_delay_s=form.start_delay,
+        restart=_restart(form.restart),
         ready_within_s=form.ready_within,
         stop_grace_period_s=form.stop_grace_period,
     )
+
+
+def _restart(form: Policy | RestartForm) -> Restart:
+    if not isinstance(form, RestartForm):
+        return Restart(policy=form)
+    return Restart(policy=form.policy, most=form.most, within_s=form.within, backoff_s=form.backoff)

@@ -14,6 +14,11 @@ PATTERN = r"^(?=[0-9])([0-9]+h)?([0-9]+m(?!s))?([0-9]+(\.[0-9]+)?s)?([0-9]+(\.[0
 """The same for JSON Schema."""
 
 
+def in_words(seconds: float) -> str:
+    """Seconds as the file writes them: `250ms`, `30s`."""
+    return f"{seconds * 1000:g}ms" if 0 < seconds < 1 else f"{seconds:g}s"
+
+
 def parse_duration(text: str) -> float:
     """Seconds from `250ms`, `10s`, `1.5s`, `1m30s` or `2h`; raises ValueError saying what to write."""
     if not _WHOLE.fullmatch(text):

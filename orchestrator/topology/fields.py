@@ -6,14 +6,16 @@ Errors are told in our words by `wording`.
 from __future__ import annotations
 
 import shlex
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, Discriminator, Field, Tag, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from orchestrator.topology import durations
+from orchestrator.topology.model import Policy
 from orchestrator.topology.scalars import ScalarError, Value, resolve
 from orchestrator.topology.tree import Expanded
+from roles.kit.spec import LONGEST_BACKOFF_S
 
 TEXT, LISTED, MAPPED = "<text>", "<list>", "<mapping>"
 TAGS = frozenset({TEXT, LISTED, MAPPED})
@@ -21,6 +23,8 @@ TAGS = frozenset({TEXT, LISTED, MAPPED})
 
 NAME_PATTERN = r"^[a-z][a-z0-9_]*$"
 MAX_REPLICAS = 10_000
+
+POLICIES: tuple[str, ...] = get_args(Policy)
 
 
 def settled(value: Value) -> Value:
@@ -62,6 +66,16 @@ def _duration(value: Value) -> float:
         raise PydanticCustomError("duration", "{said}", {"said": str(error)}) from error
 
 
+def _policy(value: Value) -> Value:
+    """A restart policy. An unquoted `no` is false to YAML, and it means what it says all the same."""
+    value = settled(value)
+    if value is False:
+        return "no"
+    if value not in POLICIES:
+        raise PydanticCustomError("policy", "must be a policy")
+    return value
+
+
 def _command(value: Value) -> Value:
     """A command in one string, split as a shell would, without a shell."""
     if not isinstance(value, str):
@@ -96,6 +110,9 @@ Duration = Annotated[
     BeforeValidator(_duration),
     WithJsonSchema({"type": "string", "pattern": durations.PATTERN, "examples": ["250ms", "10s", "1m30s"]}),
 ]
+LastingDuration = Annotated[Duration, Field(gt=0, json_schema_extra={"not": {"pattern": "^[^1-9]*$"}})]
+Backoff = Annotated[Duration, Field(le=LONGEST_BACKOFF_S)]
+RestartPolicy = Annotated[Policy, BeforeValidator(_policy), WithJsonSchema({"enum": [*POLICIES, False]})]
 Texts = Annotated[
     list[Text],
     BeforeValidator(_listed),

@@ -14,6 +14,7 @@ from pydantic.fields import FieldInfo
 from orchestrator.topology.fields import (
     MAPPED,
     TEXT,
+    Backoff,
     Codec,
     Command,
     Condition,
@@ -22,15 +23,18 @@ from orchestrator.topology.fields import (
     Flag,
     HighWaterMark,
     Kind,
+    LastingDuration,
     Name,
     Replicas,
+    RestartPolicy,
     Seed,
     Text,
     Texts,
     Uses,
 )
+from orchestrator.topology.scalars import Value
 
-LATER = {"node": ("restart",), "endpoint": ("batch", "delivery", "security")}
+LATER = {"endpoint": ("batch", "delivery", "security")}
 """Keys of the format that this version does not support yet, by the level at which they stand."""
 
 
@@ -59,9 +63,32 @@ class EndpointForm(Form):
     )
 
 
+def _short_or_long(value: Value) -> str:
+    return MAPPED if isinstance(value, dict | Form) else TEXT
+
+
 Endpoint = Annotated[
-    Annotated[Text, Tag(TEXT)] | Annotated[EndpointForm, Tag(MAPPED)],
-    Discriminator(lambda value: MAPPED if isinstance(value, dict | EndpointForm) else TEXT),
+    Annotated[Text, Tag(TEXT)] | Annotated[EndpointForm, Tag(MAPPED)], Discriminator(_short_or_long)
+]
+
+
+class RestartForm(Form):
+    """When a process that ends by itself is started again, and how often."""
+
+    policy: RestartPolicy = Field(
+        description="no, on-failure (after a signal or an exit code other than 0), or always"
+    )
+    most: Count = Field(
+        default=5, alias="max", description="The most restarts `within` so long; one more fails the run"
+    )
+    within: LastingDuration = Field(default=60.0, description="How long a restart counts towards `max`")
+    backoff: Backoff = Field(
+        default=0.5, description="The first restart's delay; it doubles with each further one, up to 30s"
+    )
+
+
+Restart = Annotated[
+    Annotated[RestartPolicy, Tag(TEXT)] | Annotated[RestartForm, Tag(MAPPED)], Discriminator(_short_or_long)
 ]
 
 
@@ -93,6 +120,11 @@ class NodeForm(Form):
     depends_on: Texts = Field(default=[], description="Nodes that start earlier, beyond what the sockets say")
     start_delay: Duration | None = Field(
         default=None, description="Launched so long after all others have begun, who do not wait for it"
+    )
+    restart: Restart = Field(
+        default="no",
+        description="Whether a process that ends by itself is started again: no, on-failure or always",
+        examples=["on-failure", {"policy": "on-failure", "max": 5, "within": "60s", "backoff": "500ms"}],
     )
     ready_within: Duration | None = Field(
         default=None, description="Fails the run if not in place after so long"
@@ -192,18 +224,23 @@ class FileForm(Form):
     patterns: dict[Name, PatternForm] = Field(min_length=1, description="Groups that run together, by name")
 
 
+_MEMBERS: dict[str | int, tuple[str, type[Form]]] = {
+    "nodes": ("node", NodeForm),
+    "endpoints": ("endpoint", EndpointForm),
+    "faults": ("fault", FaultForm),
+}
+
+
 def level_of(path: tuple[str | int, ...]) -> tuple[str, type[Form] | None]:
     """What stands at a path, as a word, and its form: `("node", NodeForm)`; ("", None) below these."""
     if not path:
         return "file", FileForm
     if len(path) == 2 and path[0] == "patterns":
         return "pattern", PatternForm
-    if len(path) == 4 and path[2] == "nodes":
-        return "node", NodeForm
-    if len(path) == 4 and path[2] == "endpoints":
-        return "endpoint", EndpointForm
-    if len(path) == 4 and path[2] == "faults":
-        return "fault", FaultForm
+    if len(path) == 4:
+        return _MEMBERS.get(path[2], ("", None))
+    if path[2:3] == ("nodes",) and path[4:] == ("restart",):
+        return "restart", RestartForm
     return "", None
 
 

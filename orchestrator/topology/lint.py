@@ -15,6 +15,7 @@ from orchestrator.topology import (
     lint_links,
     lint_nodes,
     lint_options,
+    lint_restart,
     lint_sequence,
 )
 from orchestrator.topology.suggest import did_you_mean_or_list
@@ -33,6 +34,7 @@ RULES: tuple[Rule, ...] = (
     *lint_sequence.RULES,
     *lint_expect.RULES,
     *lint_faults.RULES,
+    *lint_restart.RULES,
 )
 
 ALLOWED = frozenset(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from orchestrator.topology.form import ACTIONS, FaultForm, any_of
+from orchestrator.topology.lint_restart import starts_over
 from orchestrator.topology.measures import Vocabulary
 from orchestrator.topology.measures_nodes import MeasureError
 from orchestrator.topology.suggest import did_you_mean_or_list, meant_process, nearest
@@ -67,16 +68,8 @@ def _target(view: View, vocabulary: Vocabulary, action: str, written: str, path:
     if view.pattern.nodes[node].external:
         text = f"cannot {action} '{node}': it is started by somebody else"
         yield Finding(code="fault-target", text=text, path=path)
-    shape = view.shapes.get(node)
-    if action == "restart" and shape is not None and shape.source:
-        text = f"'{name}' starts over: a source that is restarted begins with its first item"
-        yield Finding(
-            code="starts-over",
-            text=text,
-            path=path,
-            hint="if that is meant, allow: [starts-over]",
-            severity="warning",
-        )
+    if action == "restart" and view.is_source(node):
+        yield starts_over(name, path)
 
 
 def _unknown_target(view: View, name: str, path: Path) -> Finding:
@@ -131,10 +124,10 @@ def fault_scales(view: View) -> Iterator[Finding]:
 
 
 def _why_not_more(view: View, name: str) -> tuple[str, str]:
-    node, shape = view.pattern.nodes[name], view.shapes.get(name)
+    node = view.pattern.nodes[name]
     if node.external:
         return "it is started by somebody else", ""
-    if shape is not None and shape.source:
+    if view.is_source(name):
         return "its processes share out one stream of items among as many as there are at the start", ""
     bound = [endpoint for _, endpoint in node.bind]
     if bound:

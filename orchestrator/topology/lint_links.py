@@ -135,12 +135,13 @@ def slow_joiners(view: View) -> Iterator[Finding]:
 
 
 def endless_links(view: View) -> Iterator[Finding]:
-    """Links fed by somebody else that nothing ends."""
+    """Links fed by somebody else, or by a command whose exit is not its end, that nothing ends."""
     if view.pattern.duration_s is not None or not view.entire:
         return
     for wire, path in view.wires.items():
-        endpoint = view.pattern.endpoints[wire.endpoint]
-        if not view.pattern.nodes[wire.node].external or endpoint.idle_after_s is not None:
+        endpoint, node = view.pattern.endpoints[wire.endpoint], view.pattern.nodes[wire.node]
+        comes_back = bool(node.command) and node.restart.policy == "always"
+        if not (node.external or comes_back) or endpoint.idle_after_s is not None:
             continue
         mode = "connect" if wire.mode == "bind" else "bind"
         fed = [

@@ -19,7 +19,7 @@ HANDLERS = {"sink": ("call", "fold"), "subscriber": ("call", "fold"), "client": 
 """Params that tell what a role does with what it receives, of which it takes one."""
 
 _OURS_ONLY = ("params", "options", "ports")
-_LAUNCHED_ONLY = ("environment", "stop_grace_period", "start_delay")
+_LAUNCHED_ONLY = ("environment", "stop_grace_period", "start_delay", "restart")
 
 
 def what_runs(view: View) -> Iterator[Finding]:

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 Codec = Literal["bytes", "text", "json", "msgpack"]
+Policy = Literal["no", "on-failure", "always"]
 
 
 class Model(BaseModel):
@@ -49,6 +50,18 @@ class Endpoint(Model):
     sequence: bool = False
 
 
+class Restart(Model):
+    """Whether a process that ends without being asked to is started again, the first time after `backoff_s`.
+
+    More than `most` restarts within `within_s` are a failure of the run.
+    """
+
+    policy: Policy = "no"
+    most: int = 5
+    within_s: float = 60.0
+    backoff_s: float = 0.5
+
+
 class Node(Model):
     """One entry under `nodes:`; it runs as `replicas` processes.
 
@@ -68,6 +81,7 @@ class Node(Model):
     ports: dict[str, str] = {}
     depends_on: tuple[str, ...] = ()
     start_delay_s: float | None = None
+    restart: Restart = Restart()
     ready_within_s: float | None = None
     stop_grace_period_s: float = 5.0
 

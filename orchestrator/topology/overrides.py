@@ -90,7 +90,7 @@ def _keys(tree: Node, path: str) -> Path:
         members = child(pattern, names[1]) if pattern is not None else None
         _known(members, names[2], names[1][:-1], names[1])
         form: type[Form] = NodeForm if names[1] == "nodes" else EndpointForm
-        _known_field(names, [*form.model_fields, *LATER[names[1][:-1]]])
+        _known_field(names, [*form.model_fields, *LATER.get(names[1][:-1], ())])
     return ("patterns", *names)
 
 
@@ -132,11 +132,13 @@ def _put(node: Node, path: Path, value: Node, origin: str, done: Path = ()) -> N
 
 
 def _long_form(node: Node, done: Path, key: str) -> Node:
-    """The long form of a short one that the path goes on below: an endpoint's address, a function's name."""
-    if not isinstance(node, Scalar) or not isinstance(node.value, str):
+    """The long form of a short one that the path goes on below: an address, a function's name, a policy."""
+    if not isinstance(node, Scalar) or not isinstance(node.value, str | bool):
         return node
     if len(done) == 4 and done[2] == "endpoints":
         field = "address"
+    elif len(done) == 5 and done[2] == "nodes" and done[4] == "restart":
+        field = "policy"
     elif len(done) == 6 and done[4] == "params" and key in ("with", "function"):
         field = "function"
     else:

@@ -47,7 +47,7 @@ def _tidied(value: Value, key: str = "") -> Value:
     if default is None:
         del kept["default"]
     elif _is_duration(kept) and isinstance(default, float):
-        kept["default"] = f"{default:g}s" if default >= 1 else f"{default * 1000:g}ms"
+        kept["default"] = durations.in_words(default)
     options = kept.get("anyOf")
     if options and {"type": "null"} in options:
         rest = [option for option in options if option != {"type": "null"}]

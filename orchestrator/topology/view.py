@@ -59,6 +59,10 @@ class View:
         """The wires that bind an endpoint, or connect to it."""
         return self.meetings.get((endpoint, mode), ())
 
+    def is_source(self, node: str) -> bool:
+        """Whether the node's role begins streams."""
+        return node in self.shapes and self.shapes[node].source
+
     def codec(self, endpoint: str) -> str:
         """The codec in force at an endpoint."""
         return self.pattern.endpoints[endpoint].codec or self.pattern.codec

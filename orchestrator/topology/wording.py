@@ -8,8 +8,9 @@ from typing import Any
 
 from pydantic_core import ErrorDetails
 
-from orchestrator.topology.fields import TAGS
-from orchestrator.topology.form import LATER, keys_of, level_of
+from orchestrator.topology import durations
+from orchestrator.topology.fields import POLICIES, TAGS
+from orchestrator.topology.form import LATER, RestartForm, keys_of, level_of
 from orchestrator.topology.scalars import ScalarError, Value, quoted, resolve, shown
 from orchestrator.topology.suggest import did_you_mean, nearest
 from orchestrator.topology.tree import Finding, Node, Path, Scalar, Table, child, find
@@ -71,6 +72,8 @@ _CODES = {
     "duration": "duration",
     "command": "command",
     "literal_error": "choice",
+    "policy": "choice",
+    "greater_than": "range",
     "greater_than_equal": "range",
     "less_than_equal": "range",
 }
@@ -99,9 +102,15 @@ def _key(path: Path) -> str:
 
 
 def _missing(path: Path, key: str) -> Fault:
-    word, _ = level_of(path)
-    owner = f"{word} '{path[-1]}'" if path else "a topology"
-    hints = {"version": "write version: 1", "address": "write ipc, or tcp://127.0.0.1:5555"}
+    word, form = level_of(path)
+    owner = "a topology"
+    if path:
+        owner = _key(path) if form is RestartForm else f"{word} '{path[-1]}'"
+    hints = {
+        "version": "write version: 1",
+        "address": "write ipc, or tcp://127.0.0.1:5555",
+        "policy": "write policy: on-failure, or policy: always",
+    }
     text = f"{owner} needs '{key}'"
     return Fault(
         finding=Finding(code="missing-key", text=text, path=path, hint=hints.get(key, ""), on="key"),
@@ -119,6 +128,8 @@ def _unknown_key(path: Path) -> Fault:
     hint = did_you_mean(key, keys_of(form) if form else ())
     if not hint:
         hint = _belongs_to(key, word)
+    if not hint and form is RestartForm:
+        hint = f"restart has the keys {', '.join(keys_of(form))}"
     finding = Finding(code="unknown-key", text=f"unknown key '{key[:60]}'", path=path, hint=hint, on="key")
     return Fault(finding=finding, drop=path)
 
@@ -129,12 +140,13 @@ def _belongs_to(key: str, word: str) -> str:
         "node": ("patterns", "", "nodes", ""),
         "endpoint": ("patterns", "", "endpoints", ""),
         "fault": ("patterns", "", "faults", 0),
+        "restart": ("patterns", "", "nodes", "", "restart"),
     }
     for other, path in samples.items():
         form = level_of(path)[1]
         if other != word and form is not None and key in keys_of(form):
-            article = "an" if other == "endpoint" else "a"
-            return f"it is a key of {article} {other}"
+            article = {"endpoint": "an ", "restart": ""}.get(other, "a ")
+            return f"it is a key of {article}{other}"
     return ""
 
 
@@ -170,9 +182,10 @@ def _value_text(kind: str, key: str, node: Node | None, context: Mapping[str, An
         told = not_text(key, node)
     elif kind == "literal_error":
         told = _not_a_choice(key, node, value, str(context["expected"]))
-    elif kind in ("greater_than_equal", "less_than_equal"):
-        bound = f"at least {context['ge']}" if "ge" in context else f"at most {context['le']}"
-        told = f"{key} must be {bound}, not {shown(value)}", ""
+    elif kind == "policy":
+        told = _not_a_policy(key, node, value)
+    elif kind in _BOUNDS:
+        told = f"{key} must be {_bound(kind, context)}, not {shown(value)}", ""
     elif kind == "duration" and "said" in context:
         text, _, hint = str(context["said"]).partition(" (")
         told = text, hint.rstrip(")")
@@ -183,6 +196,19 @@ def _value_text(kind: str, key: str, node: Node | None, context: Mapping[str, An
     elif kind == "too_short":
         told = f"{key} must not be empty", ""
     return told
+
+
+_BOUNDS = {
+    "greater_than": ("more than", "gt"),
+    "greater_than_equal": ("at least", "ge"),
+    "less_than_equal": ("at most", "le"),
+}
+
+
+def _bound(kind: str, context: Mapping[str, Any]) -> str:
+    words, key = _BOUNDS[kind]
+    bound = context[key]
+    return f"{words} {durations.in_words(bound) if isinstance(bound, float) else bound}"
 
 
 _KINDS = {
@@ -216,3 +242,19 @@ def _not_a_choice(key: str, node: Node | None, value: Value, expected: str) -> t
     hint = f"did you mean '{near}'?" if near else ""
     words = names[0] if len(names) == 1 else f"one of {', '.join(names)}"
     return f"{key} must be {words}, not {shown(value)}", hint
+
+
+_POLICY_HINTS = {
+    **dict.fromkeys(("yes", "on", "true"), "write on-failure or always"),
+    **dict.fromkeys(("any", "unless-stopped"), "did you mean 'always'?"),
+    "never": "did you mean 'no'?",
+}
+"""What is meant by words that other programs have for a policy, and by those that are true to YAML."""
+
+
+def _not_a_policy(key: str, node: Node | None, value: Value) -> tuple[str, str]:
+    said = node.text if isinstance(node, Scalar) and isinstance(value, bool) else value
+    hint = ""
+    if isinstance(said, str):
+        hint = _POLICY_HINTS.get(said.lower()) or did_you_mean(said, POLICIES)
+    return f"{key} must be one of {', '.join(POLICIES)}, not {shown(said)}", hint

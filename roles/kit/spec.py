@@ -27,6 +27,10 @@ SOCKETS_TOKEN = "{sockets}"  # noqa: S105 - a placeholder, not a secret
 """Stands in planned ipc addresses for the run's private socket directory."""
 
 
+LONGEST_BACKOFF_S = 30.0
+"""However often a process has been started again, it is not kept away for longer."""
+
+
 class Spec(msgspec.Struct, frozen=True, kw_only=True):
     """Base of the values below: frozen, keyword-only, encodable as JSON."""
 

@@ -13,7 +13,7 @@ from orchestrator.run.planner import make_plan
 from orchestrator.sources import SourceFinder
 from orchestrator.topology.check import check
 from orchestrator.topology.problem import TopologyError
-from roles.kit.spec import ProcessSpec, decode_process, encode
+from roles.kit.spec import ProcessSpec, Restart, decode_process, encode
 
 HEAD = "version: 1\npatterns:\n  p:\n    endpoints: {tasks: ipc, results: 'tcp://127.0.0.1:*'}\n    nodes:\n"
 NODES = [
@@ -128,6 +128,17 @@ def test_a_data_cycle_is_one_stage() -> None:
     plan = make_plan(checked, "p", file="t.yaml")
     assert [stage.nodes for stage in plan.stages] == [("asker", "answerer")]
     assert plan.cycles == (("asker-1", "answerer-1", "answerer-2"),)
+
+
+def test_every_process_knows_whether_it_is_restarted() -> None:
+    written = "restart: {policy: on-failure, max: 2, within: 1m, backoff: 0s}, replicas: 3"
+    plan = plan_of(HEAD + "".join(NODES).replace("replicas: 3", written))
+    policy = Restart(policy="on-failure", most=2, within_s=60, backoff_s=0)
+    assert {spec.name: spec.restart for spec in plan.processes if spec.restart != Restart()} == {
+        "worker-1": policy,
+        "worker-2": policy,
+        "worker-3": policy,
+    }
 
 
 def test_a_spec_survives_its_journey() -> None:

@@ -113,9 +113,24 @@ def test_faults_are_items_of_a_list():
         ),
         ("pipeline.faults.0.at", "1s", "'faults' must be a list, not a mapping [value]"),
         (
+            "pipeline.endpoints.tasks.batch",
+            "10",
+            "cannot use 'batch': this version does not support it yet [not-supported]",
+        ),
+        (
             "pipeline.nodes.worker.restart",
-            "always",
-            "cannot use 'restart': this version does not support it yet [not-supported]",
+            "yes",
+            "'restart' must be one of no, on-failure, always, not 'yes' (write on-failure or always) [choice]",
+        ),
+        (
+            "pipeline.nodes.worker.restart.max",
+            "3",
+            "'restart' needs 'policy' (write policy: on-failure, or policy: always) [missing-key]",
+        ),
+        (
+            "pipeline.nodes.worker.restart.maxx",
+            "3",
+            None,
         ),
     ],
 )

@@ -229,6 +229,7 @@ def test_no_text_brings_it_down(text):
 
 KEYS = """version patterns nodes endpoints role command external bind connect replicas params options ports
     depends_on address codec hwm call count tasks results SNDHWM a e x sequence start_delay retry
+    policy max within backoff
     at when kill restart scale for a.received b-1.sent e.lost b.exit_code elapsed_s b.result.x
 """
 
@@ -237,7 +238,7 @@ VALUES = st.recursive(
     | st.booleans()
     | st.integers(-9, 9)
     | st.sampled_from(
-        ["ipc", "worker", "e", "a", "m:f", "5s", "", "any b", "b-1", ">= 1", "== b.sent", "1..2"]
+        ["ipc", "worker", "e", "a", "m:f", "5s", "always", "", "any b", "b-1", ">= 1", "== b.sent", "1..2"]
     ),
     lambda inner: (
         st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(KEYS.split()), inner, max_size=5)

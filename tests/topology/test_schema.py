@@ -6,6 +6,7 @@ import jsonschema
 import pytest
 import yaml
 from test_check import PIPELINE
+from test_restart import GOOD as GOOD_RESTARTS
 
 from orchestrator.topology.schema import schema, schema_text
 
@@ -66,6 +67,16 @@ def test_it_takes_every_topology_of_this_project(path):
         ("description: a batch of tasks", "faults: [{at: 1s, scale: {worker: 0}}]"),
         ("hwm: 1000", "sequence: often"),
         ("replicas: 3", "start_delay: 1"),
+        ("replicas: 3", "restart: yes"),
+        ("replicas: 3", "restart: on_failure"),
+        ("replicas: 3", "restart: [always]"),
+        ("replicas: 3", "restart: {max: 3}"),
+        ("replicas: 3", "restart: {policy: true}"),
+        ("replicas: 3", "restart: {policy: always, max: 0}"),
+        ("replicas: 3", "restart: {policy: always, within: 0s}"),
+        ("replicas: 3", "restart: {policy: always, within: 0m0.0s}"),
+        ("replicas: 3", "restart: {policy: always, backoff: 1}"),
+        ("replicas: 3", "restart: {policy: always, most: 3}"),
     ],
 )
 def test_it_refuses_what_is_wrong(old, new):
@@ -96,6 +107,11 @@ def test_it_takes_expectations_and_faults(lines):
 def test_it_takes_numbered_endpoints_and_late_nodes():
     text = PIPELINE.replace("hwm: 1000", "sequence: true").replace("replicas: 3", "start_delay: 1s")
     VALIDATOR.validate(yaml.safe_load(text))
+
+
+@pytest.mark.parametrize("written", GOOD_RESTARTS)
+def test_it_takes_restarts(written):
+    VALIDATOR.validate(yaml.safe_load(PIPELINE.replace("replicas: 3", f"restart: {written}")))
 
 
 def test_every_key_is_described():
