@@ -117,8 +117,7 @@ def run_command(  # noqa: PLR0917 - click passes them by name
     The record of each run is kept in .runs/TIME-ID; .runs/latest is the last one. Where several patterns run,
     the exit code is the first of 130, 143, 3, 2 and 1 that one of them has.
     """
-    if engine != "local":
-        raise click.UsageError(f"cannot use engine '{engine}': not supported by this version yet (use local)")
+    from orchestrator.engines.choice import choose  # noqa: PLC0415 - start-up
     from orchestrator.run.runner import run_plan  # noqa: PLC0415 - start-up
     from orchestrator.verbs.github import actions  # noqa: PLC0415 - start-up
     from orchestrator.verbs.running import RunOptions, run  # noqa: PLC0415 - start-up
@@ -126,7 +125,7 @@ def run_command(  # noqa: PLR0917 - click passes them by name
     options = RunOptions(
         file=file,
         pattern=pattern,
-        engine=engine,
+        engine=choose(engine),
         overrides=tuple(overrides),
         timeout_s=timeout,
         seed=seed,

@@ -11,7 +11,6 @@ RUNS = Path(".runs")
 LATEST = RUNS / "latest"
 EVENTS = "events.jsonl"
 SUMMARY = "summary.json"
-PLAN = "plan.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

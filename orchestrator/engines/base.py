@@ -61,3 +61,11 @@ class Engine(Protocol):
     def close(self) -> None:
         """End whatever still runs, and forget it."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class EngineChoice:
+    """An engine by name, and how it is made for one run."""
+
+    name: str
+    make: Callable[[Clock], Engine]

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import msgspec
+
 from orchestrator.run.crew import Crew
 from orchestrator.run.events import AddressesKnown
 from orchestrator.run.member import Member
+from orchestrator.run.plan import Plan
 from roles.kit.messages import Connect
-from roles.kit.spec import SOCKETS_TOKEN, Attachment
+from roles.kit.spec import SOCKETS_TOKEN, Attachment, ProcessSpec
 
 Addresses = dict[str, tuple[str, ...]]
 """Addresses by endpoint."""
@@ -42,6 +45,24 @@ class AddressBook:
             if member.spec.external or member.joins:
                 for one in binds(member):
                     self.place(member, one.endpoint, self._resolved(one.address))
+
+    def adopt(self, before: Plan, after: Plan) -> None:
+        """Forget the addresses that are others in the new plan; their binders are to come, or to come again."""
+        old = {link.endpoint: link.addresses for link in before.links}
+        for link in after.links:
+            if old.get(link.endpoint) != link.addresses:
+                self.known.pop(link.endpoint, None)
+                self._bound.pop(link.endpoint, None)
+                binders = [m for m in self._crew.members.values() if m.spec.node in link.binders]
+                self._unbound[link.endpoint] = {member.name for member in binders}
+                for member in binders:
+                    if member.spec.external:
+                        self._place_planned_at(member, link.endpoint)
+
+    def _place_planned_at(self, member: Member, endpoint: str) -> None:
+        for one in binds(member):
+            if one.endpoint == endpoint:
+                self.place(member, endpoint, self._resolved(one.address))
 
     def expect_back(self, member: Member) -> None:
         """A process is to come, or to come again: nobody listens at its addresses meanwhile."""
@@ -112,6 +133,21 @@ class AddressBook:
             one.endpoint: (self._bound.get(one.endpoint, {}).get(member.name) or self._resolved(one.address),)
             for one in binds(member)
         }
+
+    def spec_at_its_old_place(self, member: Member) -> ProcessSpec:
+        """A process's spec with the addresses that it has bound before."""
+        own = self.own(member)
+        ports = [
+            msgspec.structs.replace(
+                port,
+                attachments=tuple(
+                    msgspec.structs.replace(one, address=own[one.endpoint][0]) if one.mode == "bind" else one
+                    for one in port.attachments
+                ),
+            )
+            for port in member.spec.ports
+        ]
+        return msgspec.structs.replace(member.spec, ports=tuple(ports))
 
     def told(self, member: Member) -> Addresses:
         """The addresses that a command finds in its environment."""

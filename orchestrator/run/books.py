@@ -33,8 +33,8 @@ class Book:
         self.closed_s: float | None = None
         self._crew = crew
         self.senders = [(crew.members[name], port) for name, port in plan.senders]
-        self._receivers = [(crew.members[name], port) for name, port in plan.receivers]
-        self._conduits = crew.named(plan.conduits)
+        self.receivers = [(crew.members[name], port) for name, port in plan.receivers]
+        self.conduits = crew.named(plan.conduits)
         self._strangers_send = crew.named(plan.strangers_send)
         self._strangers_receive = crew.named(plan.strangers_receive)
         self._loss_is_expected = loss_is_expected or plan.retried
@@ -49,12 +49,17 @@ class Book:
     @property
     def received(self) -> int:
         """Messages that receivers of ours have handled."""
-        return sum(member.count(port).received for member, port in self._receivers)
+        return sum(member.count(port).received for member, port in self.receivers)
 
     @property
     def balances(self) -> bool:
         """All that was sent has been handled."""
         return self.received >= self.sent
+
+    @property
+    def at_rest(self) -> bool:
+        """All that was sent has been handled; what was lost on a broken link never will be."""
+        return self.balances or (self._broken and self._quiet_for(self._settle_s))
 
     @property
     def sending_is_over(self) -> bool:
@@ -69,12 +74,12 @@ class Book:
     @property
     def receivers_left(self) -> list[tuple[Member, str]]:
         """Receivers that may still take something."""
-        return [(member, port) for member, port in self._receivers if not member.quiet]
+        return [(member, port) for member, port in self.receivers if not member.quiet]
 
     @property
     def nobody_takes(self) -> bool:
         """Every receiver has finished or is gone, commands included; a publisher needs none to begin with."""
-        if self.plan.kind == "marked" and not self._receivers:
+        if self.plan.kind == "marked" and not self.receivers:
             return False
         return not self.receivers_left and all(member.over for member in self._strangers_receive)
 
@@ -85,16 +90,34 @@ class Book:
 
     def enrol(self, member: Member) -> None:
         """Count a process in that joins the run: it has the ends that the others of its node have."""
-        for ends in (self.senders, self._receivers):
+        for ends in (self.senders, self.receivers):
             alike = [port for other, port in ends if other.spec.node == member.spec.node]
             ends += [(member, port) for port in dict.fromkeys(alike)]
         for strangers in (self._strangers_send, self._strangers_receive):
             if any(other.spec.node == member.spec.node for other in strangers):
                 strangers.append(member)
 
+    def adopt(self, plan: BookPlan) -> None:
+        """Be the book of another plan: who is new counts from now on, and what others have counted stays."""
+        members = self._crew.members
+        for ends, planned in ((self.senders, plan.senders), (self.receivers, plan.receivers)):
+            known = {(member.name, port) for member, port in ends}
+            ends += [(members[name], port) for name, port in planned if (name, port) not in known]
+        for many, names in (
+            (self.conduits, plan.conduits),
+            (self._strangers_send, plan.strangers_send),
+            (self._strangers_receive, plan.strangers_receive),
+        ):
+            many += [members[name] for name in names if members[name] not in many]
+        self.plan = plan
+
+    def recall_closed(self, at_s: float) -> None:
+        """It was closed in the past."""
+        self.closed, self.closed_s = True, at_s
+
     def members(self) -> Iterable[Member]:
         """Everyone of ours on the link, proxies included."""
-        return [member for member, _ in (*self.senders, *self._receivers)] + self._conduits
+        return [member for member, _ in (*self.senders, *self.receivers)] + self.conduits
 
     def look(self) -> None:
         """Tell the receivers when no more will come, and close the book once nobody will add to it."""
@@ -137,7 +160,7 @@ class Book:
     def _settle_s(self) -> float:
         """How long to wait for what may be on its way: large messages take their time."""
         gap_bytes = sum(member.count(port).bytes_sent for member, port in self.senders) - sum(
-            member.count(port).bytes_received for member, port in self._receivers
+            member.count(port).bytes_received for member, port in self.receivers
         )
         return self._crew.plan.settle_s + max(0, gap_bytes) / SLOWEST_BYTES_PER_S
 
@@ -147,7 +170,7 @@ class Book:
 
         Whoever asks again closes the sockets of earlier attempts, with what has not left them.
         """
-        early = any(member.step is Step.DONE for member, _ in self._receivers)
+        early = any(member.step is Step.DONE and not member.drained for member, _ in self.receivers)
         closed = any(member.over or member.asks_again for member, _ in self.senders)
         return early or closed or any(m.lost_its_way or m.was_restarted for m in self.members())
 
@@ -157,7 +180,7 @@ class Book:
         Subscribers are woken again and again by the marks of publishers that have finished: there only counters tell.
         """
         left = self.receivers_left
-        woken = {member.name for member, _ in self._receivers} if self.plan.kind == "marked" else set()
+        woken = {member.name for member, _ in self.receivers} if self.plan.kind == "marked" else set()
         times = [m.counted_s if m.name in woken else m.changed_s for m in self.members()]
         since_s = max(times, default=0.0)
         return (
@@ -196,7 +219,7 @@ class Book:
 
     def _tell_missed(self, lost: int) -> None:
         """What subscribers missed is told and fails nothing by itself: who is slow, or comes late, misses some."""
-        counts = [(member.name, member.count(port)) for member, port in self._receivers]
+        counts = [(member.name, member.count(port)) for member, port in self.receivers]
         parts = [
             f"{name} missed {count.missed:,} in {count.gaps:,} {'gap' if count.gaps == 1 else 'gaps'}"
             for name, count in counts
@@ -210,7 +233,7 @@ class Book:
         """What was lost, what nobody wanted, and what came twice; None where that cannot be known."""
         gone = self._given_up or any(m.lost_its_way or m.was_restarted for m in self.members())
         if self.plan.sequenced:
-            counts = [member.count(port) for member, port in self._receivers]
+            counts = [member.count(port) for member, port in self.receivers]
             # Nobody knows how far a publisher went that has died, nor what a subscriber that has died still had.
             missed = None if gone else sum(count.missed for count in counts)
             return missed, None, sum(count.duplicates for count in counts)
@@ -220,13 +243,13 @@ class Book:
         return (gap, 0, None) if gone else (0, gap, None)
 
     def _foreign(self) -> int:
-        malformed = sum(member.count(port).foreign for member, port in self._receivers)
+        malformed = sum(member.count(port).foreign for member, port in self.receivers)
         surplus = max(0, self.received - self.sent) if self.plan.kind == "counted" else 0
         return malformed + surplus
 
     def _tell_loss(self, lost: int) -> None:
         what = f"{self.plan.name} {'replies ' if self.plan.replies else ''}lost {lost:,} of {self.sent:,}"
-        text = f"{what}: {who_held(lost, self._receivers, self.senders, self._conduits)}"
+        text = f"{what}: {who_held(lost, self.receivers, self.senders, self.conduits)}"
         self._tell(text, expected=self._loss_is_expected)
 
     def _tell(self, text: str, *, expected: bool) -> None:

@@ -7,6 +7,8 @@ from typing import Literal
 import msgspec
 
 from orchestrator.run.events import Known
+from orchestrator.run.plan import Plan
+from orchestrator.run.requests import Answer
 from roles.kit.messages import Down
 from roles.kit.spec import ProcessSpec
 
@@ -47,3 +49,15 @@ class Publish(Command, frozen=True):
     """Make an event known to the observers."""
 
     event: Known
+
+
+class Keep(Command, frozen=True):
+    """Keep this plan as the run's own, for whoever must go on with the run."""
+
+    plan: Plan
+
+
+class Reply(Command, frozen=True):
+    """Answer somebody at another terminal."""
+
+    answer: Answer

@@ -11,9 +11,12 @@ class ControlChannel:
     """Hears and tells processes by name and incarnation. `address` is a ZeroMQ address to bind."""
 
     def __init__(self, address: str) -> None:
-        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        self.socket = self._context.socket(zmq.ROUTER)
+        self.context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        self.socket = self.context.socket(zmq.ROUTER)
         self.socket.set_hwm(0)
+        # Whoever comes under a name that another still holds is the later one: the other has been killed.
+        self.socket.set(zmq.ROUTER_HANDOVER, 1)
+        self.socket.set(zmq.ROUTER_MANDATORY, 1)
         self.socket.set(zmq.BACKLOG, 4096)
         self.socket.bind(address)
 
@@ -37,10 +40,16 @@ class ControlChannel:
                 message = messages.Failed(kind="raised", text=f"cannot be understood: {error}")
             heard.append((name, int(incarnation), message))
 
-    def tell(self, process: str, incarnation: int, message: messages.Down) -> None:
-        """Say something to a process; one that is no more does not hear it."""
-        self.socket.send_multipart([f"{process}/{incarnation}".encode(), messages.encode(message)])
+    def tell(self, process: str, incarnation: int, message: messages.Down) -> bool:
+        """Say something to a process; False where it cannot hear: it is no more, or not there yet."""
+        try:
+            self.socket.send_multipart([f"{process}/{incarnation}".encode(), messages.encode(message)])
+        except zmq.ZMQError as error:
+            if error.errno != zmq.EHOSTUNREACH:
+                raise
+            return False
+        return True
 
     def close(self) -> None:
         """Forget what has not been heard, and close."""
-        self._context.destroy(linger=0)
+        self.context.destroy(linger=0)

@@ -8,22 +8,27 @@ ends the processes. OVER is the end. Each event may bring the next phase; none g
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterable
 from typing import Literal
 
 from orchestrator.run import events
 from orchestrator.run.addresses import AddressBook
 from orchestrator.run.books import Book
+from orchestrator.run.changing import Changes
 from orchestrator.run.commands import Command
 from orchestrator.run.crew import Crew
 from orchestrator.run.departures import never_ran
+from orchestrator.run.desk import Desk
 from orchestrator.run.endings import Endings, awaited_commands
 from orchestrator.run.faults import Faults
 from orchestrator.run.joining import Joining
 from orchestrator.run.launcher import Launcher
-from orchestrator.run.member import Member
+from orchestrator.run.member import Member, Step
+from orchestrator.run.outline import run_started
 from orchestrator.run.plan import BookPlan, Plan
+from orchestrator.run.recall import Recall
 from orchestrator.run.reports import Reports
-from orchestrator.run.stopper import Stopper
+from orchestrator.run.stopper import Stopper, see_off
 from orchestrator.run.tolerance import Tolerance
 from roles.kit.slot import Reading
 
@@ -47,12 +52,13 @@ class Coordinator:
     """Decides what happens next in one run of one plan.
 
     Feed it every event through `handle` and carry out the commands that it returns, in order. `outline` is
-    the first event to be published; `sockets` the run's private directory.
+    the first event to be published; `sockets` the run's private directory. A run that `serves` goes on until it is
+    asked to end, however long nothing happens, and SIGTERM is such a request.
     """
 
-    def __init__(self, plan: Plan, outline: events.RunStarted, *, sockets: str) -> None:
+    def __init__(self, plan: Plan, outline: events.RunStarted, *, sockets: str, serves: bool = False) -> None:
         self.phase = Phase.STARTING
-        self._plan = plan
+        self._serves = serves
         self._outline = outline
         self._crew = Crew(plan)
         self._tolerance = Tolerance(plan)
@@ -63,6 +69,8 @@ class Coordinator:
         self._joining = Joining(self._crew, self._addresses, self._enrol)
         self._faults = Faults(self._crew, self._books, self._joining, seed=outline.seed)
         self._reports = Reports(self._crew, self._launcher, self._joining, self._tolerance)
+        self._changes = Changes(self._crew, self._books, self._joining, self._adopt, self._outline_now)
+        self._desk = Desk(self._crew, self._changes, self._go_down)
         self._stopper = Stopper(self._crew)
         self._went_s: float | None = None
         self._cut_s: float | None = None
@@ -83,18 +91,14 @@ class Coordinator:
             case events.Began():
                 self._crew.publish(self._outline)
                 self._addresses.begin()
-            case events.Launched():
-                self._reports.launched(event)
-            case events.LaunchFailed():
-                self._reports.launch_failed(event)
-            case events.Heard():
-                self._reports.heard(event)
-            case events.Exited():
-                self._reports.exited(event, interrupted=self._interrupted is not None)
+            case events.Launched() | events.LaunchFailed() | events.Heard() | events.Exited():
+                self._reports.take(event, interrupted=self._interrupted is not None)
             case events.Read():
                 self._read(event.readings)
             case events.Interrupted():
                 self._interrupt(event.signal)
+            case events.Asked():
+                self._desk.take(event.request, self.phase.name.lower())
             case events.TimedOut():
                 if self.phase < Phase.STOPPING:
                     text = f"time ran out after {event.timeout_s:g} s (--timeout allows more)"
@@ -106,13 +110,50 @@ class Coordinator:
         self._advance(timed=isinstance(event, events.Tick | events.Read))
         return self._crew.take_commands()
 
+    def resume(self, past: Iterable[events.Known], *, at_s: float, pid: int) -> tuple[Command, ...]:
+        """Go on with a run whose coordinator is gone, from what it has made known; what is to be done first.
+
+        `running` are then the processes that may still be there. An exit, or all that it has said before, follows for
+        each of them.
+        """
+        recall = Recall(self._crew, self._addresses, self._books, self._faults, self._reports.restarts)
+        for event in past:
+            recall.take(event)
+        found, crew = recall.found, self._crew
+        crew.take_commands()  # all of it is known
+        crew.now_s = max(crew.now_s, at_s)
+        crew.publish(events.RunResumed(at_s=crew.now_s, pid=pid))
+        self._went_s = found.went_s
+        if found.went_s is None:
+            self._launcher.resume(found.back_s)
+        else:
+            self._launcher.went = True
+            self.phase = Phase.DRAINING if found.draining else Phase.WORKING
+            self._draining_s = crew.now_s
+            self._joining.resume(found.back_s, found.went_s)
+        if found.change is not None and not found.draining:
+            self._changes.take_up(found.change, found.again)
+        if found.draining == "failure":
+            self._cut_s = crew.now_s + DRAIN_AFTER_FAILURE_S
+        elif crew.problems and not found.draining:
+            self._begin_failing()
+        return crew.take_commands()
+
+    def running(self) -> list[Member]:
+        """The processes that have been launched and are not known to have ended."""
+        return [
+            member
+            for member in self._crew.members.values()
+            if Step.LAUNCHED <= member.step < Step.ENDED and not member.spec.external
+        ]
+
     @property
     def wants_slots_every_s(self) -> float:
         """How often the slots should be read: often when an end is near, and seldom where there are many."""
         alive = sum(not member.over for member in self._crew.members.values())
         if self.phase is Phase.STARTING:
             return max(0.05, 0.001 * alive)
-        if self._faults.watches_counters:
+        if self._faults.watches_counters or self._changes.busy:
             return max(0.002, 0.00005 * alive)
         ending = self.phase > Phase.WORKING or any(member.quiet for member in self._crew.members.values())
         return max(0.005, 0.00005 * alive) if ending else max(0.05, 0.001 * alive)
@@ -135,28 +176,73 @@ class Coordinator:
             self._endings.look()
             self._joining.look()
             self._look_for_rest()
+        self._see_off_who_failed()
         if self.phase is Phase.WORKING:
             self._faults.look(self._crew.now_s - (self._went_s or 0.0))
+            self._changes.look()
         if self._crew.now_s - self._progress_s >= PROGRESS_EVERY_S and self._went_s is not None:
             self._progress_s = self._crew.now_s
             self._crew.publish(events.Progress(at_s=self._crew.now_s, readings=readings))
 
+    def _see_off_who_failed(self) -> None:
+        """Those that failed, and are to come again, have been told to leave; some need more than a word."""
+        for member in self._crew.members.values():
+            if member.awaited_back and member.stop_told_s is not None and not member.over:
+                see_off(self._crew, member)
+
+    def _go_down(self) -> None:
+        if self.phase is Phase.STARTING:
+            self._interrupt("SIGTERM")
+        elif self.phase is Phase.WORKING:
+            self._drain("down")
+
+    def _adopt(self, plan: Plan) -> None:
+        """Go by another plan from now on; whoever is started hears of it."""
+        crew, before = self._crew, self._crew.plan
+        crew.plan = plan
+        for spec in plan.processes:
+            crew.members[spec.name].spec = spec
+        self._addresses.adopt(before, plan)
+        self._tolerance.adopt(plan)
+        books = {(book.plan.name, book.plan.replies): book for book in self._books}
+        for one in plan.books:
+            if (one.name, one.replies) in books:
+                books[one.name, one.replies].adopt(one)
+            else:
+                self._books.append(self._book(one))
+        self._endings = Endings(crew, self._books)
+
+    def _outline_now(self) -> events.RunStarted:
+        first = self._outline
+        return run_started(
+            self._crew.plan,
+            run_id=first.run_id,
+            engine=first.engine,
+            seed=first.seed,
+            started_at=first.started_at,
+        )
+
     def _look_for_rest(self) -> None:
         """Nothing moves any more: after a failure that is the end of what could be drained, else it is a stall."""
+        if self._serves and self.phase is Phase.WORKING:
+            return  # a service may well have nothing to do
         resting_s = self._endings.resting_for_s()
-        if resting_s is None:
+        if resting_s is None or self._changes.busy:
             return
         members = self._crew.members.values()
         if self._cut_s is not None or any(m.lost_its_way or m.was_restarted for m in members):
-            if resting_s >= self._plan.settle_s:
+            if resting_s >= self._crew.plan.settle_s:
                 self._endings.give_up()
-        elif resting_s >= self._plan.stall_s:
+        elif resting_s >= self._crew.plan.stall_s:
             self._endings.tell_stall()
             self._begin_failing()
 
     def _interrupt(self, signal: str) -> None:
         if self._interrupted is not None:
             self._crew_away(kill=True)
+            return
+        if self._serves and self.phase is Phase.WORKING:
+            self._drain("down")
             return
         self._interrupted = signal
         if self.phase is Phase.STARTING:
@@ -175,6 +261,7 @@ class Coordinator:
         self.phase = max(self.phase, Phase.DRAINING)
         self._draining_s = self._crew.now_s
         self._crew.publish(events.RunDraining(at_s=self._crew.now_s, why=why))
+        self._changes.call_off()
         self._joining.call_off()
         self._faults.resume_all()
         self._endings.finish_sources()
@@ -189,6 +276,8 @@ class Coordinator:
     def _come_to_the_stop(self) -> None:
         """From now on nobody is to come, nobody is to come again, and everyone must be able to hear."""
         self.phase = Phase.STOPPING
+        self._crew.ending = True
+        self._changes.call_off()
         self._joining.call_off(everyone=True)
         self._faults.resume_all()
 
@@ -219,7 +308,7 @@ class Coordinator:
             self._crew.problem("not_ready", text, process=member.name, where=f"nodes.{member.spec.node}")
 
     def _work(self) -> None:
-        crew, plan = self._crew, self._plan
+        crew, plan = self._crew, self._crew.plan
         due_s = (self._went_s or 0.0) + plan.duration_s if plan.duration_s is not None else None
         if due_s is not None and crew.now_s >= due_s and self.phase is Phase.WORKING:
             self._drain("duration")

@@ -21,10 +21,18 @@ class Crew:
         self.members = {
             spec.name: Member(spec, joins=spec.start_delay_s is not None) for spec in plan.processes
         }
+        self.members |= {spec.name: Member(spec, joins=True, called_off=True) for spec in plan.retired}
         self.draining = False
+        self.ending = False
         self.problems: list[ProblemFound] = []
         self.failing = False
         self._commands: list[Command] = []
+        self._number = 0
+
+    def next_number(self) -> int:
+        """A number that was not given before."""
+        self._number += 1
+        return self._number
 
     def take_commands(self) -> tuple[Command, ...]:
         """What has been decided since this was last asked."""
@@ -74,6 +82,8 @@ class Crew:
             member.stop_told_s = self.now_s
         elif type(message) in NEXT:
             member.step = NEXT[type(message)][1]
+            if member.step is Step.WORKING:
+                member.in_place_s = self.now_s
         self._commands.append(Tell(member.name, message))
 
     def repeat_stop(self, member: Member) -> None:
@@ -90,6 +100,10 @@ class Crew:
         """Send a signal that is meant to break something: if it ends the process, that is no end of ours."""
         if not member.over and member.pid is not None:
             self._commands.append(Signal(member.name, name))
+
+    def order(self, command: Command) -> None:
+        """Have something done that is none of the above."""
+        self._commands.append(command)
 
     def publish(self, event: Known) -> None:
         """Make an event known."""

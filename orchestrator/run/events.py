@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from orchestrator.run.requests import Known as Request
 from roles.kit.messages import Up
 from roles.kit.slot import Count, Reading
 
@@ -71,6 +72,12 @@ class Interrupted(Event, frozen=True, kw_only=True):
     """The user asks to end: `SIGINT` or `SIGTERM`; the second time means at once."""
 
     signal: str
+
+
+class Asked(Event, frozen=True, kw_only=True):
+    """Somebody at another terminal asks for something."""
+
+    request: Request
 
 
 class TimedOut(Event, frozen=True, kw_only=True):
@@ -189,6 +196,14 @@ class AddressesKnown(Event, frozen=True, kw_only=True):
     addresses: tuple[str, ...]
 
 
+class ProcessBound(Event, frozen=True, kw_only=True):
+    """A process listens at these addresses, by endpoint."""
+
+    process: str
+    addresses: dict[str, str]
+    incarnation: int = 0
+
+
 class ProcessReady(Event, frozen=True, kw_only=True):
     """All connections of a process are in place, seen from its side."""
 
@@ -232,6 +247,38 @@ class ProcessFailed(Event, frozen=True, kw_only=True):
     text: str
     traceback: str = ""
     item: str = ""
+
+
+class RestartPlanned(Event, frozen=True, kw_only=True):
+    """A process that has ended, or is about to, will be started again, `delay_s` after that."""
+
+    process: str
+    delay_s: float
+
+
+class RunChanged(Event, frozen=True, kw_only=True):
+    """The run is to become another while it goes on. `outline` is what it then is; `changes` say it in words.
+
+    `leaving` leave it, `again` are started again, both drained first.
+    """
+
+    changes: tuple[str, ...]
+    outline: RunStarted
+    leaving: tuple[str, ...] = ()
+    again: tuple[str, ...] = ()
+
+
+class ChangeEnded(Event, frozen=True, kw_only=True):
+    """The last change is done, or has come to nothing."""
+
+    text: str
+    done: bool = True
+
+
+class RunResumed(Event, frozen=True, kw_only=True):
+    """The coordinator was gone, and another has taken over."""
+
+    pid: int
 
 
 class BookClosed(Event, frozen=True, kw_only=True):
@@ -296,12 +343,17 @@ Known = (
     | FaultFired
     | ProcessLaunched
     | AddressesKnown
+    | ProcessBound
     | ProcessReady
     | RunReady
     | RunDraining
     | Progress
     | ProcessFinished
     | ProcessFailed
+    | RestartPlanned
+    | RunChanged
+    | ChangeEnded
+    | RunResumed
     | BookClosed
     | ProcessEnded
     | ProblemFound

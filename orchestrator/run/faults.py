@@ -51,6 +51,25 @@ class Faults:
             if member.paused:
                 self._resume(member)
 
+    def recall(self, fired: FaultFired) -> None:
+        """It has fired in the past; who is paused stays so for as long as was meant."""
+        fault = self._pending.pop(fired.fault, None)
+        if fault is None:
+            return
+        for name in fired.processes:
+            member = self._crew.members.get(name)
+            if member is None:
+                continue
+            if fault.action == "pause":
+                member.paused, member.resumes = True, fault.for_s is not None
+                if fault.for_s is not None:
+                    self._resumes.append((fired.at_s + fault.for_s, member))
+            elif fault.action == "resume":
+                member.paused = member.resumes = False
+                self._forget_resume(member)
+            elif fault.action == "restart":
+                member.awaited_back, member.away_s = True, fault.for_s or 0.0
+
     def tell_unfired(self) -> None:
         """A fault that never fired is a failure: nobody has seen what it was to show."""
         for fault in self._pending.values():

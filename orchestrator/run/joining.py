@@ -33,6 +33,7 @@ class Joining:
         self._awaited: dict[str, set[str]] = {}
         self._since_s: dict[str, float] = {}
         self._look_again: list[tuple[float, Member]] = []
+        self._unconnected: dict[str, Member] = {}
         self._over = False
 
     def begin(self) -> None:
@@ -40,6 +41,26 @@ class Joining:
         for member in self._crew.members.values():
             if member.spec.start_delay_s is not None:
                 self._due_s[member.name] = self._crew.now_s + member.spec.start_delay_s
+
+    def resume(self, back_s: dict[str, float], went_s: float) -> None:
+        """Go on where another has left off: who was on the way is awaited, who was to come again then does."""
+        crew = self._crew
+        for member in list(crew.members.values()):
+            spec = member.spec
+            if member.step is Step.PLANNED and spec.start_delay_s is not None and not member.was_restarted:
+                self._due_s[member.name] = went_s + spec.start_delay_s
+            elif member.step is Step.WORKING and spec.is_role:
+                crew.tell(member, Go())
+            elif Step.LAUNCHED <= member.step <= Step.BOUND and spec.is_role:
+                self._awaited[member.name] = {
+                    other.name for other in self._across(member) if _takes_part(other)
+                }
+                self._since_s[member.name] = crew.now_s
+                self._addresses.expect_back(member)
+                if member.step is Step.BOUND:
+                    self.connect(member)
+        for name, due_s in back_s.items():
+            self.come_back(crew.members[name], max(0.0, due_s - crew.now_s))
 
     def come_back(self, member: Member, away_s: float) -> None:
         """Launch a process that has ended once more, so much later, or at once where the rest drains meanwhile.
@@ -59,6 +80,17 @@ class Joining:
         self._crew.publish(ProcessAdded(at_s=self._crew.now_s, outline=process_outline(spec)))
         self._due_s[member.name] = self._crew.now_s
         return member
+
+    def bring(self, member: Member) -> None:
+        """Launch a process that is among the members and has not come yet, unless it is about to come anyway."""
+        if member.step is Step.PLANNED and member.name not in self._due_s:
+            self._addresses.expect_back(member)
+            self._due_s[member.name] = self._crew.now_s
+
+    def cancel(self, member: Member) -> None:
+        """A process that was to come later need not."""
+        if self._due_s.pop(member.name, None) is not None:
+            member.called_off = True
 
     def call_off(self, *, everyone: bool = False) -> None:
         """The run is coming to its end: who has not come yet need not come; who comes again does so at once.
@@ -85,7 +117,7 @@ class Joining:
             member = crew.members[name]
             if member.over:
                 del self._awaited[name]
-            elif member.step is Step.CONNECTING and any(other.quiet for other in self._partners(name)):
+            elif member.step is Step.CONNECTING and any(other.part_is_done for other in self._partners(name)):
                 self._go(member)
         for again_s, member in list(self._look_again):
             if crew.now_s >= again_s:
@@ -96,14 +128,22 @@ class Joining:
         """A process runs; a command thereby takes part."""
         if member.spec.command:
             self._addresses.place_planned(member)
-            member.step = Step.WORKING
+            member.step, member.in_place_s = Step.WORKING, self._crew.now_s
             self._awaited.pop(member.name, None)
 
     def bound(self, member: Member, message: Bound) -> None:
-        """A process has bound what it binds; all others' addresses have been known for long."""
+        """A process has bound what it binds; others' addresses are known, but for such as come together with it."""
         for endpoint, address in message.addresses.items():
             self._addresses.place(member, endpoint, address)
-        self._crew.tell(member, self._addresses.connect(member))
+        self.connect(member)
+
+    def connect(self, member: Member) -> None:
+        """Tell a process where to connect, and others who may have waited for it, as far as all is known."""
+        self._unconnected[member.name] = member
+        for other in list(self._unconnected.values()):
+            if self._addresses.knows_all_for(other):
+                del self._unconnected[other.name]
+                self._crew.tell(other, self._addresses.connect(other))
 
     def ready(self, member: Member) -> None:
         """A process is in place: it may start, and those that it is connected to are told of it."""
@@ -119,7 +159,7 @@ class Joining:
         return [
             member
             for member in waiting
-            if not member.quiet and now_s - self._since_s[member.name] >= member.spec.ready_within_s
+            if not member.part_is_done and now_s - self._since_s[member.name] >= member.spec.ready_within_s
         ]
 
     def _launch(self, member: Member) -> None:
@@ -163,7 +203,9 @@ def _takes_part(member: Member) -> bool:
     """It is connected, or about to be, and will stay for a while."""
     if member.spec.external:
         return True
-    return member.step >= (Step.CONNECTING if member.spec.is_role else Step.LAUNCHED) and not member.quiet
+    return (
+        member.step >= (Step.CONNECTING if member.spec.is_role else Step.LAUNCHED) and not member.part_is_done
+    )
 
 
 def _meets(mine: list[Attachment], theirs: list[Attachment]) -> bool:

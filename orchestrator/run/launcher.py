@@ -15,6 +15,9 @@ from orchestrator.run.member import Member, Step
 from roles.kit.messages import Bound, Go
 from roles.kit.spec import PortSpec
 
+SETTLED_AFTER_S = 0.1
+"""Go waits so long after somebody who had to be started again is in place: its peers' side may lag behind its own."""
+
 AT_A_TIME = 16
 """So many processes are being started at most; in between there is time for what else happens in a large launch."""
 
@@ -33,6 +36,8 @@ class Launcher:
         self._not_in_place: set[str] = set()
         self._not_ready = {member.name for member in crew.roles() if not member.joins}
         self._unconnected: dict[str, Member] = {}
+        self._due: list[tuple[float, Member]] = []
+        self._go_from_s = 0.0
         self._externals = [member for member in crew.members.values() if member.spec.external]
         self._least_patience_s = min((self._patience_s(member) for member in crew.roles()), default=0.0)
 
@@ -46,8 +51,28 @@ class Launcher:
         while self._launched_stages < len(self._crew.plan.stages) and not self._not_in_place:
             self._launch_stage()
         self._launch_some()
-        if not self.launching and all(self._is_excused(name) for name in self._not_ready):
+        self._launch_again()
+        in_place = not self.launching and all(self._is_excused(name) for name in self._not_ready)
+        if in_place and self._crew.now_s >= self._go_from_s:
             self._go()
+
+    def come_back(self, member: Member, away_s: float) -> None:
+        """Launch a process once more that has ended before Go, so much later; all await it as they did before."""
+        member.begin_again()
+        member.joins = False
+        self._not_in_place.add(member.name)
+        self._unconnected.pop(member.name, None)
+        if member.spec.is_role:
+            self._not_ready.add(member.name)
+        self._due.append((self._crew.now_s + away_s, member))
+
+    def _launch_again(self) -> None:
+        for due_s, member in list(self._due):
+            if self._crew.now_s >= due_s:
+                self._due.remove((due_s, member))
+                self._being_launched += 1
+                told = self._addresses.told(member) if member.spec.command else {}
+                self._crew.launch(member, told, spec=self._addresses.spec_at_its_old_place(member))
 
     def _is_excused(self, name: str) -> bool:
         """All that a process still waits for are commands that have sent what they had and left before Go."""
@@ -86,6 +111,28 @@ class Launcher:
     def ready(self, member: Member) -> None:
         """All connections of a process are in place."""
         self._not_ready.discard(member.name)
+        if member.was_restarted:
+            self._go_from_s = self._crew.now_s + SETTLED_AFTER_S
+
+    def resume(self, back_s: dict[str, float]) -> None:
+        """Go on with a launch that was cut off, from how far each member has come; `back_s` are to come again then."""
+        crew = self._crew
+        self._awaited_since_s = crew.now_s
+        for stage in crew.plan.stages:
+            members = [m for m in crew.named(stage.processes) if not m.spec.external and not m.joins]
+            if all(m.step is Step.PLANNED for m in members) and members:
+                break
+            self._launched_stages += 1
+            self._to_launch.extend(m for m in members if m.step is Step.PLANNED)
+            self._not_in_place |= {m.name for m in members if not (m.has_bound or m.over)}
+        for member in crew.members.values():
+            if member.step >= Step.READY:
+                self._not_ready.discard(member.name)
+            elif member.step is Step.BOUND:
+                self._unconnected[member.name] = member
+        for name, due_s in back_s.items():
+            self.come_back(crew.members[name], max(0.0, due_s - crew.now_s))
+        self._connect_who_can()
 
     @property
     def waited_s(self) -> float:

@@ -6,7 +6,7 @@ import enum
 from dataclasses import dataclass, field
 
 from orchestrator.run.events import Exited
-from roles.kit.messages import Bound, Connect, Failed, Finished, Go, Hello, Message, Ready, Up
+from roles.kit.messages import Bound, Connect, Failed, Finished, Go, Held, Hello, Message, Ready, Up
 from roles.kit.slot import Count, Reading, State
 from roles.kit.spec import ProcessSpec
 
@@ -47,7 +47,10 @@ class Member:
     `paused` by a fault either `resumes` or stands still for good; one that is `doomed` has been sent a SIGKILL.
     `changed_s` is when its slot last said something else, `counted_s` when a counter in it did.
     One that is `awaited_back` was ended in order to be started again after `away_s`; one `called_off` will never be
-    started. `past` adds up the counters of earlier incarnations.
+    started. `past` adds up the counters of earlier incarnations. It runs since `launched_s`, and its sockets are in
+    place since `in_place_s`. `held` are the ports at which it has said that it sends nothing, as it said so last. One
+    that is `leaving` is on its way out of a run that goes on, unless it then `returns`; `drained` says that nothing was
+    under way to it.
     """
 
     spec: ProcessSpec
@@ -71,6 +74,12 @@ class Member:
     awaited_back: bool = False
     away_s: float = 0.0
     called_off: bool = False
+    launched_s: float | None = None
+    in_place_s: float | None = None
+    held: dict[str, Held] = field(default_factory=dict)
+    leaving: bool = False
+    returns: bool = False
+    drained: bool = False
     past: dict[str, Count] = field(default_factory=dict)
 
     def begin_again(self) -> None:
@@ -81,7 +90,10 @@ class Member:
         self.step, self.pid, self.reading = Step.PLANNED, None, Reading()
         self.failed = self.exited = self.stop_told_s = None
         self.finished = self.finish_told = self.paused = self.resumes = False
-        self.doomed = self.awaited_back = False
+        self.doomed = self.awaited_back = self.called_off = False
+        self.leaving = self.returns = self.drained = False
+        self.launched_s = self.in_place_s = None
+        self.held = {}
         self.signals_sent, self.ends_told, self.joins = [], set(), True
 
     def heard(self, message: Up) -> bool:
@@ -109,9 +121,14 @@ class Member:
         return self.step >= (Step.BOUND if self.spec.is_role else Step.LAUNCHED) and not self.over
 
     @property
-    def quiet(self) -> bool:
-        """It will neither send nor receive again."""
+    def part_is_done(self) -> bool:
+        """Its present incarnation will neither send nor receive again."""
         return self.step >= Step.DONE or self.failed is not None or self.called_off
+
+    @property
+    def quiet(self) -> bool:
+        """It will neither send nor receive again, nor will a later incarnation of it."""
+        return self.called_off or (self.part_is_done and not self.awaited_back and not self.returns)
 
     @property
     def lost_its_way(self) -> bool:

@@ -102,7 +102,8 @@ class FaultPlan(Value, frozen=True, kw_only=True):
 class Plan(Value, frozen=True, kw_only=True):
     """One pattern, ready to run. `cycles` are the groups of processes whose data goes round.
 
-    `reserves` are the processes that a fault may add to the run; they have slots, and stand in no stage.
+    `reserves` are the processes that a fault may add to the run; they have slots, and stand in no stage. `retired` are
+    those that have left it since it began: what they counted stays in the books.
 
     `lines` maps a key's path below the pattern (`nodes.worker`, `endpoints.tasks`,
     `nodes.worker.params.call`) to its line in the file.
@@ -125,4 +126,5 @@ class Plan(Value, frozen=True, kw_only=True):
     expectations: tuple[ExpectationPlan, ...] = ()
     faults: tuple[FaultPlan, ...] = ()
     reserves: tuple[ProcessSpec, ...] = ()
+    retired: tuple[ProcessSpec, ...] = ()
     lines: dict[str, int] = {}

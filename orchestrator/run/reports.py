@@ -8,8 +8,10 @@ from orchestrator.run.departures import death, process_ended
 from orchestrator.run.joining import Joining
 from orchestrator.run.launcher import Launcher
 from orchestrator.run.member import Member, Step
+from orchestrator.run.restarts import Again, Restarts
+from orchestrator.run.stopper import see_off
 from orchestrator.run.tolerance import Tolerance
-from roles.kit.messages import Bound, Failed, Finished, Ready
+from roles.kit.messages import Bound, Failed, Finished, Held, Ready
 from roles.kit.slot import Reading
 
 
@@ -21,11 +23,28 @@ class Reports:
         self._launcher = launcher
         self._joining = joining
         self._tolerance = tolerance
+        self.restarts = Restarts()
 
-    def launched(self, event: events.Launched) -> None:
-        """A process runs."""
+    def take(
+        self,
+        event: events.Launched | events.LaunchFailed | events.Heard | events.Exited,
+        *,
+        interrupted: bool,
+    ) -> None:
+        """Take in the news of a process; where the user has `interrupted` the run, an end by us is no failure."""
+        match event:
+            case events.Launched():
+                self._launched(event)
+            case events.LaunchFailed():
+                self._launch_failed(event)
+            case events.Heard():
+                self._heard(event)
+            case events.Exited():
+                self._exited(event, interrupted=interrupted)
+
+    def _launched(self, event: events.Launched) -> None:
         member = self._crew.members[event.process]
-        member.pid, member.step = event.pid, Step.LAUNCHED
+        member.pid, member.step, member.launched_s = event.pid, Step.LAUNCHED, event.at_s
         self._crew.publish(
             events.ProcessLaunched(
                 at_s=event.at_s, process=event.process, pid=event.pid, incarnation=event.incarnation
@@ -33,24 +52,26 @@ class Reports:
         )
         self._guide(member).launched(member)
 
-    def launch_failed(self, event: events.LaunchFailed) -> None:
-        """A process could not be started."""
+    def _launch_failed(self, event: events.LaunchFailed) -> None:
         member = self._crew.members[event.process]
         member.step = Step.PLANNED
         self._crew.fail("launch", event.text, member)
 
-    def heard(self, event: events.Heard) -> None:
-        """A process said something; what an earlier incarnation said no longer counts."""
+    def _heard(self, event: events.Heard) -> None:
+        """What an earlier incarnation said no longer counts."""
         member, message = self._crew.members[event.process], event.message
         if member.over or event.incarnation != member.incarnation:
             return
         if isinstance(message, Failed):
-            self._role_failed(member, message)
+            if member.failed is None:
+                self._role_failed(member, message)
+        elif isinstance(message, Held):
+            member.held[message.port] = message
         elif member.heard(message):
             self._step_taken(member, message)
 
-    def exited(self, event: events.Exited, *, interrupted: bool) -> None:
-        """A process is no more. Where it is to come again, its end is no failure."""
+    def _exited(self, event: events.Exited, *, interrupted: bool) -> None:
+        """Where it is to come again, its end is no failure."""
         member = self._crew.members[event.process]
         if member.over or event.incarnation != member.incarnation:
             return
@@ -62,7 +83,11 @@ class Reports:
             self._judge(member, event, interrupted=interrupted)
         self._crew.publish(process_ended(member, event, went=self._launcher.went))
         if member.awaited_back:
-            self._joining.come_back(member, member.away_s)
+            self._guide_back(member).come_back(member, member.away_s)
+
+    def _guide_back(self, member: Member) -> Launcher | Joining:
+        """Before Go a process that comes again is awaited like all others."""
+        return self._joining if self._launcher.went or member.joins else self._launcher
 
     def note_reading(self, member: Member, reading: Reading) -> None:
         """Take down what a slot says, and when it last said something else."""
@@ -82,6 +107,14 @@ class Reports:
         if member.stop_told_s is not None:
             crew.repeat_stop(member)  # it was not there yet when it was told
         if isinstance(message, Bound):
+            crew.publish(
+                events.ProcessBound(
+                    at_s=crew.now_s,
+                    process=member.name,
+                    addresses=message.addresses,
+                    incarnation=member.incarnation,
+                )
+            )
             self._guide(member).bound(member, message)
         elif isinstance(message, Ready):
             crew.publish(events.ProcessReady(at_s=crew.now_s, process=member.name, pid=pid))
@@ -114,25 +147,68 @@ class Reports:
                 item=told.item,
             )
         )
-        if told.kind == "bind":
+        again = self._again_after(member, told)
+        while_ = f" while handling {told.item}" if told.item else ""
+        if again:
+            self._start_again(member, again, f"{member.name} failed: {told.text}{while_}")
+            see_off(crew, member)  # what it has sent is still to arrive
+        elif told.kind == "bind":
             where = f"endpoints.{told.endpoint}"
             crew.fail("bind", f"{told.endpoint}: {told.text}", member, endpoint=told.endpoint, where=where)
         elif told.kind == "setup":
             where = f"nodes.{member.spec.node}.{told.where}"
             crew.fail("setup", f"{member.name}: {told.text}", member, where=where)
         else:
-            while_ = f" while handling {told.item}" if told.item else ""
             text = f"{member.name} failed: {told.text}{while_}"
             expected = self._tolerance.allows_exit(member, told.exit_code, None)
             crew.fail("exit" if told.kind == "exit" else "failed", text, member, expected=expected)
 
+    def _is_never_done(self, member: Member) -> bool:
+        """A command that is always to run was not asked to leave."""
+        always = bool(member.spec.command) and member.spec.restart.policy == "always"
+        return always and member.stop_told_s is None and not self._crew.draining
+
+    def _again_after(self, member: Member, told: Failed) -> Again | None:
+        """A fault of the file shows at the first start, and does not go away by another one."""
+        fault_of_the_file = told.kind == "setup" or (told.kind == "bind" and not member.was_restarted)
+        return None if fault_of_the_file else self._again(member, told.exit_code, None)
+
+    def _again(self, member: Member, exit_code: int | None, signal: str | None) -> Again | None:
+        """Whether a process is to be started again; that there have been too many restarts is told."""
+        if self._crew.failing or self._crew.ending or not self.restarts.wants(member, exit_code, signal):
+            return None
+        again = self.restarts.again(member, at_s=self._crew.now_s)
+        if again is None:
+            policy = member.spec.restart
+            times = f"{policy.most} times within {policy.within_s:g} s"
+            text = f"{member.name} was started again {times}, and is not any more (restart: max allows more)"
+            self._crew.fail("restarts", text, member)
+        return again
+
+    def _start_again(self, member: Member, again: Again, text: str) -> None:
+        """Have it come back, unless it comes back or leaves anyway; its end is told and fails nothing."""
+        policy = member.spec.restart
+        note = f"{text}: started again after {again.delay_s:g} s ({again.number} of {policy.most})"
+        where = f"nodes.{member.spec.node}"
+        self._crew.problem("restarted", note, process=member.name, where=where, expected=True)
+        if member.leaving:
+            return
+        member.awaited_back, member.away_s = True, again.delay_s
+        self._crew.publish(
+            events.RestartPlanned(at_s=self._crew.now_s, process=member.name, delay_s=again.delay_s)
+        )
+
     def _judge(self, member: Member, exited: events.Exited, *, interrupted: bool) -> None:
         """Whether this end is a failure: it was not ours, or it had to be ours because the process would not go."""
         well = member.ended_by_us or member.left_well or member.stopped_well
-        if member.failed is None and not well:
+        if member.failed is None and (not well or self._is_never_done(member)):
             kind, text = death(exited)
             # What leaves early with 0 says that all is well: no line on exit codes can have meant that.
             died = exited.signal is not None or exited.exit_code != 0
+            again = self._again(member, exited.exit_code, exited.signal)
+            if again:
+                self._start_again(member, again, f"{member.name} {text}")
+                return
             expected = died and self._tolerance.allows_exit(member, exited.exit_code, exited.signal)
             self._crew.fail(kind, f"{member.name} {text}", member, expected=expected)
         elif member.ended_by_us and member.spec.is_role and not self._crew.problems and not interrupted:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
+import os
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -11,28 +13,32 @@ from pathlib import Path
 import msgspec
 import zmq
 
-from orchestrator.engines.base import Engine, EngineError
+from orchestrator.engines.base import Engine, EngineChoice, EngineError, Running
 from orchestrator.run import events
-from orchestrator.run.commands import Command, Launch, Publish, Signal, Tell
+from orchestrator.run.commands import Command, Keep, Launch, Publish, Reply, Signal, Tell
 from orchestrator.run.control import ControlChannel
 from orchestrator.run.coordinator import Coordinator, Phase
 from orchestrator.run.interrupts import Interrupts
+from orchestrator.run.live import Live, announce, withdraw
 from orchestrator.run.outline import run_started
 from orchestrator.run.plan import Plan
+from orchestrator.run.planfile import keep_plan
+from orchestrator.run.reception import Reception, reception_address
 from orchestrator.run.sockets import private_directory
-from roles.kit.messages import Failed, Finished, Stop
+from roles.kit.messages import Down, Failed, Finished, Repeat, Stop
 from roles.kit.slot import Reading, SlotFile, State
 from roles.kit.spec import Place, ProcessSpec
 
 Observer = Callable[[events.Known], None]
 _LONGEST_WAIT_S = 0.25
 _LAST_WORD_WITHIN_S = 1.0
+_REACH_EVERY_S = 0.02
 
 
 def run_plan(
     plan: Plan,
     *,
-    engine: str,
+    engine: EngineChoice,
     folder: Path,
     run_dir: Path,
     run_id: str,
@@ -50,46 +56,67 @@ def run_plan(
         return time.monotonic() - started_s
 
     with private_directory(plan) as sockets, Interrupts() as interrupts:
-        place = Place(
+        place = place_of(plan, run_id=run_id, folder=folder, sockets=sockets, run_dir=run_dir, seed=seed)
+        outline = run_started(plan, run_id=run_id, engine=engine.name, seed=seed, started_at=wall_clock_now())
+        live = Live(
             run_id=run_id,
+            file=str(folder / Path(plan.topology).name),
             pattern=plan.pattern,
-            folder=str(folder),
-            control=f"ipc://{sockets}/control",
-            slots=f"{sockets}/slots",
+            engine=engine.name,
+            pid=os.getpid(),
             sockets=str(sockets),
-            logs=str(run_dir / "logs"),
-            seed=seed,
-            hold=plan.hold,
+            run_dir=str(run_dir),
         )
-        started_at = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        outline = run_started(plan, run_id=run_id, engine=engine, seed=seed, started_at=started_at)
-        runner = _Runner(
+        runner = Runner(
             plan=plan,
             place=place,
-            engine=make_engine(engine, clock),
+            run_dir=run_dir,
+            engine=engine.make(clock),
             coordinator=Coordinator(plan, outline, sockets=place.sockets),
             observers=observers,
             clock=clock,
             interrupts=interrupts,
         )
-        return runner.run(timeout_s)
+        with contextlib.suppress(OSError):  # who cannot be found from elsewhere can be run all the same
+            announce(live)
+        try:
+            return runner.run(timeout_s)
+        finally:
+            withdraw(live)
 
 
-def make_engine(name: str, clock: Callable[[], float]) -> Engine:
-    """The engine of that name; raises EngineError where there is none."""
-    if name == "local":
-        from orchestrator.engines.local import LocalEngine  # noqa: PLC0415 - it alone brings multiprocessing
+def place_of(plan: Plan, *, run_id: str, folder: Path, sockets: Path, run_dir: Path, seed: int) -> Place:
+    """What is particular to one run of a plan, for its processes."""
+    return Place(
+        run_id=run_id,
+        pattern=plan.pattern,
+        folder=str(folder),
+        control=f"ipc://{sockets}/control",
+        slots=f"{sockets}/slots",
+        sockets=str(sockets),
+        logs=str(run_dir / "logs"),
+        seed=seed,
+        hold=plan.hold,
+    )
 
-        return LocalEngine(clock)
-    raise EngineError(f"cannot use engine '{name}': this version has the engine 'local'")
+
+def wall_clock_now() -> str:
+    """The time in UTC, RFC 3339."""
+    return datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-class _Runner:
+class Runner:
+    """Takes one run from its first event, or from where an earlier runner was cut off, to its last.
+
+    `run_dir` is where its plan is kept when it changes.
+    """
+
     def __init__(
         self,
         *,
         plan: Plan,
         place: Place,
+        run_dir: Path,
         engine: Engine,
         coordinator: Coordinator,
         observers: Sequence[Observer],
@@ -102,28 +129,36 @@ class _Runner:
         self._clock = clock
         self._interrupts = interrupts
         self._place = place
-        self._plan = plan
+        self._run_dir = run_dir
+        self._planned = (*plan.processes, *plan.reserves)
         self._specs: dict[str, ProcessSpec] = {spec.name: spec for spec in plan.processes}
-        self._most_processes = len(plan.processes) + len(plan.reserves)
         self._incarnations = dict.fromkeys(self._specs, 0)
         self._alive: set[str] = set()
         self._exits: list[events.Exited] = []
         self._silent: set[tuple[str, int]] = set()
+        self._unreached: dict[str, list[Down]] = {}
         self._read_due_s = 0.0
+        self._timeout_s: float | None = None
         self._ended: events.RunEnded | None = None
 
-    def run(self, timeout_s: float | None) -> events.RunEnded:
-        """Go round until the coordinator says that the run is over."""
+    def run(self, timeout_s: float | None = None, *, past: Sequence[events.Known] = ()) -> events.RunEnded:
+        """Go round until the coordinator says that the run is over; `past` is what is known of it already."""
         self._timeout_s = timeout_s
-        self._engine.open(self._place, (*self._plan.processes, *self._plan.reserves))
-        self._slots = SlotFile(self._place.slots, slots=max(1, self._most_processes))
+        self._engine.open(self._place, self._planned)
+        slots = 1 + max((spec.slot for spec in self._planned), default=0)
+        self._slots = SlotFile(self._place.slots, slots=0 if past else slots)
         self._control = ControlChannel(self._place.control)
+        self._reception = Reception(self._control.context, reception_address(self._place.sockets))
         self._poller = zmq.Poller()
         self._poller.register(self._control.socket, zmq.POLLIN)
+        self._poller.register(self._reception.socket, zmq.POLLIN)
         self._poller.register(self._engine.fileno(), zmq.POLLIN)
         self._poller.register(self._interrupts.fileno(), zmq.POLLIN)
         try:
-            self._feed(events.Began(at_s=0.0))
+            if past:
+                self._take_over(past)
+            else:
+                self._feed(events.Began(at_s=0.0))
             while self._coordinator.phase is not Phase.OVER:
                 self._go_round()
         finally:
@@ -133,11 +168,32 @@ class _Runner:
             raise EngineError("cannot tell how the run ended: its last event never came")
         return self._ended
 
+    def _take_over(self, past: Sequence[events.Known]) -> None:
+        """Go on with a run whose coordinator was killed: its processes are there, and have gone on meanwhile."""
+        commands = self._coordinator.resume(past, at_s=self._clock(), pid=os.getpid())
+        running = {
+            member.name: Running(spec=member.spec, pid=member.pid or 0, incarnation=member.incarnation)
+            for member in self._coordinator.running()
+        }
+        for name, one in running.items():
+            self._specs[name] = one.spec
+            self._incarnations[name] = one.incarnation
+            self._alive.add(name)
+            if one.spec.is_role:
+                self._unreached[name] = []
+        self._slots.grow(1 + max((spec.slot for spec in self._specs.values()), default=0))
+        self._engine.adopt(running)
+        for command in commands:
+            self._carry_out(command)
+
     def _go_round(self) -> None:
         self._wait()
         for name in self._interrupts.take():
             self._feed(events.Interrupted(at_s=self._clock(), signal=name))
+        self._reach()
         self._take_news()
+        for request in self._reception.hear():
+            self._feed(events.Asked(at_s=self._clock(), request=request))
         now_s = self._clock()
         if self._timeout_s is not None and now_s >= self._timeout_s:
             self._feed(events.TimedOut(at_s=now_s, timeout_s=self._timeout_s))
@@ -151,7 +207,8 @@ class _Runner:
             self._feed(events.Tick(at_s=now_s))
 
     def _wait(self) -> None:
-        wait_s = 0.0 if self._exits else min(max(0.0, self._read_due_s - self._clock()), _LONGEST_WAIT_S)
+        longest_s = _REACH_EVERY_S if self._unreached else _LONGEST_WAIT_S
+        wait_s = 0.0 if self._exits else min(max(0.0, self._read_due_s - self._clock()), longest_s)
         self._poller.poll(int(wait_s * 1000) + 1)
 
     def _take_news(self) -> None:
@@ -194,6 +251,7 @@ class _Runner:
             self._alive.add(event.process)
         elif isinstance(event, events.Exited):
             self._alive.discard(event.process)
+            self._unreached.pop(event.process, None)
             event = msgspec.structs.replace(event, reading=self._reading(event.process))
         self._feed(event)
 
@@ -215,19 +273,41 @@ class _Runner:
             case Launch():
                 self._launch(command)
             case Tell(process=process, message=message):
-                if isinstance(message, Stop):
-                    self._silent.add((process, self._incarnations[process]))
-                self._control.tell(process, self._incarnations[process], message)
-                self._slots.ring(self._specs[process].slot)
+                self._tell(process, message)
             case Signal(process=process, signal=signal):
                 self._engine.signal(process, signal)
             case Publish(event=event):
                 self._publish(event)
+            case Reply(answer=answer):
+                self._reception.reply(answer)
+            case Keep(plan=plan):
+                keep_plan(self._run_dir, plan)
             case _:
                 raise TypeError(f"cannot carry out {type(command).__name__}")
 
+    def _tell(self, process: str, message: Down) -> None:
+        if isinstance(message, Stop):
+            self._silent.add((process, self._incarnations[process]))
+        if process in self._unreached:
+            self._unreached[process].append(message)
+            return
+        self._control.tell(process, self._incarnations[process], message)
+        self._slots.ring(self._specs[process].slot)
+
+    def _reach(self) -> None:
+        """Say what awaits them to those who have found the way to this end of the control channel."""
+        for process, waiting in list(self._unreached.items()):
+            slot = self._specs[process].slot
+            first = Repeat(bell=self._slots.bell(slot) + 1)
+            if self._control.tell(process, self._incarnations[process], first):
+                self._slots.ring(slot)
+                del self._unreached[process]
+                for message in waiting:
+                    self._tell(process, message)
+
     def _launch(self, command: Launch) -> None:
         spec = command.spec or self._specs[command.process]
+        self._slots.grow(spec.slot + 1)
         self._specs[spec.name] = spec
         self._incarnations[spec.name] = command.incarnation
         if command.incarnation and spec.is_role:

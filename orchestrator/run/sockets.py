@@ -15,46 +15,61 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from orchestrator.engines.base import EngineError
+from orchestrator.run.live import PREFIX, SUPERVISOR_SOCKET, base, listens, private_directories
 from orchestrator.run.plan import Plan
 from roles.kit.spec import SOCKETS_TOKEN
 
 LONGEST_IPC_BYTES = 107
-_PREFIX = "zmq-topology-"
+_LOCK = "lock"
 
 
 @contextlib.contextmanager
 def private_directory(plan: Plan) -> Iterator[Path]:
     """A directory for the sockets of a run of `plan`; raises EngineError where none can be made."""
-    base = _base()
-    _sweep(base)
+    path, lock = make_private_directory(plan)
     try:
-        path, lock = _locked_directory(base)
-    except OSError as error:
-        raise EngineError(f"cannot create a directory in {base}: {error.strerror} (set TMPDIR)") from None
-    try:
-        _refuse_long_paths(plan, path)
         yield path
     finally:
         os.close(lock)
         shutil.rmtree(path, ignore_errors=True)
 
 
-def _locked_directory(base: Path) -> tuple[Path, int]:
-    """A directory of its own and the lock on it, as a file descriptor."""
+def make_private_directory(plan: Plan) -> tuple[Path, int]:
+    """A new directory, and the lock by which it is ours, as a file descriptor; raises EngineError where it cannot be.
+
+    As long as the lock is held, or supervisord listens there, nobody takes it for one that was left behind.
+    """
+    where = base()
+    _sweep()
+    try:
+        path, lock = _locked_directory(where)
+    except OSError as error:
+        raise EngineError(f"cannot create a directory in {where}: {error.strerror} (set TMPDIR)") from None
+    try:
+        _refuse_long_paths(plan, path)
+    except EngineError:
+        os.close(lock)
+        shutil.rmtree(path, ignore_errors=True)
+        raise
+    return path, lock
+
+
+def lock_directory(path: Path) -> int:
+    """The lock on a directory that somebody else has made for us; raises OSError where it is gone or not ours."""
+    lock = os.open(path / _LOCK, os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    return lock
+
+
+def _locked_directory(where: Path) -> tuple[Path, int]:
     while True:
-        path = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getuid()}-", dir=base))
-        lock = os.open(path / "lock", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        path = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getuid()}-", dir=where))
+        lock = os.open(path / _LOCK, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
         fcntl.flock(lock, fcntl.LOCK_EX)
         # Another run that sweeps may have been quicker with the lock; then the directory is gone by now.
         if os.fstat(lock).st_nlink:
             return path, lock
         os.close(lock)
-
-
-def _base() -> Path:
-    """The system's place for temporary files, unless it is so deep that sockets would not fit."""
-    usual = Path(tempfile.gettempdir())
-    return usual if len(str(usual)) <= 30 or not Path("/tmp").is_dir() else Path("/tmp")  # noqa: S108
 
 
 def _refuse_long_paths(plan: Plan, path: Path) -> None:
@@ -68,11 +83,11 @@ def _refuse_long_paths(plan: Plan, path: Path) -> None:
                 )
 
 
-def _sweep(base: Path) -> None:
-    """Remove the directories of this user's runs whose orchestrator is gone: their lock is free."""
-    for path in base.glob(f"{_PREFIX}{os.getuid()}-*"):
+def _sweep() -> None:
+    """Remove the directories of this user's runs whose orchestrator is gone, and supervisord with it."""
+    for path in private_directories():
         try:
-            lock = os.open(path / "lock", os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+            lock = os.open(path / _LOCK, os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
         except OSError:
             continue
         try:
@@ -80,6 +95,7 @@ def _sweep(base: Path) -> None:
         except OSError:
             continue
         else:
-            shutil.rmtree(path, ignore_errors=True)
+            if not listens(path / SUPERVISOR_SOCKET):  # a service's coordinator may be on its way back
+                shutil.rmtree(path, ignore_errors=True)
         finally:
             os.close(lock)

@@ -19,7 +19,7 @@ class Stopper:
     def __init__(self, crew: Crew) -> None:
         self._crew = crew
         self._hurried = False
-        self._left = list(range(len(crew.plan.stages), 0, -1))
+        self._left: list[int] | None = None
 
     def hurry(self) -> None:
         """Stop everyone at once from now on, with little grace."""
@@ -35,12 +35,14 @@ class Stopper:
     def advance(self) -> bool:
         """Go on with the stop; True once nobody is left."""
         alive = self._alive(self._crew.members)
+        if self._left is None:
+            self._left = sorted({member.spec.stage for member in alive}, reverse=True)
         while self._left and not any(member.spec.stage == self._left[0] for member in alive):
             self._left = self._left[1:]
         if not self._hurried:
             alive = [member for member in alive if member.spec.stage in self._left[:1]]
         for member in alive:
-            self._stop(member)
+            see_off(self._crew, member, hurried=self._hurried)
         return not alive
 
     def _alive(self, names: Iterable[str]) -> list[Member]:
@@ -50,21 +52,18 @@ class Stopper:
             if not member.over and not member.spec.external and member.step > Step.PLANNED
         ]
 
-    def _stop(self, member: Member) -> None:
-        crew = self._crew
-        if member.stop_told_s is None:
-            crew.tell(member, Stop(hurried=self._hurried))
-            member.stop_told_s = crew.now_s
-            if member.spec.command:
-                crew.signal(member, "SIGTERM")
-            return
-        told_s = crew.now_s - member.stop_told_s
-        grace_s = (
-            min(member.spec.stop_grace_s, GRACE_AFTER_FAILURE_S)
-            if self._hurried
-            else member.spec.stop_grace_s
-        )
-        if told_s >= grace_s:
+
+def see_off(crew: Crew, member: Member, *, hurried: bool = False) -> None:
+    """Stop one process, a step further each time: first a word, when its grace is over SIGTERM, then SIGKILL."""
+    if member.stop_told_s is None:
+        crew.tell(member, Stop(hurried=hurried))
+        member.stop_told_s = crew.now_s
+        if member.spec.command:
             crew.signal(member, "SIGTERM")
-        if told_s >= grace_s + KILL_AFTER_S:
-            crew.signal(member, "SIGKILL")
+        return
+    told_s = crew.now_s - member.stop_told_s
+    grace_s = min(member.spec.stop_grace_s, GRACE_AFTER_FAILURE_S) if hurried else member.spec.stop_grace_s
+    if told_s >= grace_s:
+        crew.signal(member, "SIGTERM")
+    if told_s >= grace_s + KILL_AFTER_S:
+        crew.signal(member, "SIGKILL")

@@ -16,6 +16,10 @@ class Tolerance:
     """The written expectations of a plan on exit codes and losses."""
 
     def __init__(self, plan: Plan) -> None:
+        self.adopt(plan)
+
+    def adopt(self, plan: Plan) -> None:
+        """Go by the expectations of another plan."""
         self._exits: dict[str, Condition] = {}
         self._losses: set[str] = set()
         for expectation in plan.expectations:

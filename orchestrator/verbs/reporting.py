@@ -12,7 +12,8 @@ from orchestrator.outcome.entries import Run
 from orchestrator.outcome.summary import CUT_SHORT, summarise, to_json
 from orchestrator.outcome.text import report_text
 from orchestrator.outcome.values import Summary
-from orchestrator.rundir import EVENTS, PLAN, SUMMARY, recorded_runs
+from orchestrator.run.planfile import PLAN
+from orchestrator.rundir import EVENTS, SUMMARY, recorded_runs
 from orchestrator.terminal import Terminal
 from orchestrator.verbs.documents import Outcome, on_stdout, outcome_documents, write_documents
 from orchestrator.verbs.fault import fault

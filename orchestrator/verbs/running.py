@@ -10,10 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-import msgspec
-
 from orchestrator.cells import plural
-from orchestrator.engines.base import EngineError
+from orchestrator.engines.base import EngineChoice, EngineError
 from orchestrator.observers.console import Console, Drawing
 from orchestrator.observers.journal import Journal
 from orchestrator.observers.tail import LogTail, last_lines
@@ -25,7 +23,8 @@ from orchestrator.outcome.text import report_text
 from orchestrator.outcome.values import Summary
 from orchestrator.run.events import Known, ProblemFound, Progress, RunEnded, RunStarted
 from orchestrator.run.plan import Plan
-from orchestrator.rundir import EVENTS, PLAN, SUMMARY, RunDir, make_run_dir
+from orchestrator.run.planfile import keep_plan
+from orchestrator.rundir import EVENTS, SUMMARY, RunDir, make_run_dir
 from orchestrator.terminal import Terminal
 from orchestrator.verbs.documents import (
     STDOUT,
@@ -49,7 +48,7 @@ class RunOptions:
 
     file: str
     pattern: str | None = None
-    engine: str = "local"
+    engine: EngineChoice
     overrides: Overrides = ()
     timeout_s: float | None = None
     seed: int | None = None
@@ -72,7 +71,7 @@ class Runner(Protocol):
         self,
         plan: Plan,
         *,
-        engine: str,
+        engine: EngineChoice,
         folder: Path,
         run_dir: Path,
         run_id: str,
@@ -244,8 +243,7 @@ class _OneRun:
         asked = self.options.run_dir
         try:
             place = make_run_dir(asked, part=self.plan.pattern if self.several else "")
-            plan_json = msgspec.json.format(msgspec.json.encode(self.plan, enc_hook=str), indent=2)
-            (place.path / PLAN).write_bytes(plan_json + b"\n")
+            keep_plan(place.path, self.plan)
             shutil.copyfile(self.loaded.path, place.path / self.loaded.path.name)
         except FileExistsError as error:
             text = f"cannot use the run directory {error}: it is not empty"

@@ -112,9 +112,10 @@ class Control:
                 self.on_joined()
             case messages.Go():
                 self._go()
-            case messages.Hold(port=port):
+            case messages.Hold(port=port, number=number):
                 self.held.add(port)
-                self.socket.send(messages.encode(messages.Held(port=port, gone=self.on_hold(port))))
+                told = messages.Held(port=port, number=number, gone=self.on_hold(port))
+                self.socket.send(messages.encode(told))
             case messages.Release(port=port):
                 self._release(port)
             case messages.Repeat(bell=bell):

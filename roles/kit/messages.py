@@ -34,9 +34,13 @@ class Ready(Message, frozen=True, kw_only=True):
 
 
 class Held(Message, frozen=True, kw_only=True):
-    """At this port nothing more is sent until Release; so many of its peers have left since the first Hold."""
+    """At this port nothing more is sent until Release; so many of its peers have left since the first Hold.
+
+    `number` is that of the Hold which this answers.
+    """
 
     port: str
+    number: int = 0
     gone: int = 0
 
 
@@ -89,6 +93,7 @@ class Hold(Message, frozen=True, kw_only=True):
     """Send nothing at this port until Release, and say that it is so: Held. Each further one asks for that again."""
 
     port: str
+    number: int = 0
 
 
 class Release(Message, frozen=True, kw_only=True):
@@ -117,7 +122,7 @@ class Stop(Message, frozen=True, kw_only=True):
 
 
 class Repeat(Message, frozen=True, kw_only=True):
-    """Another coordinator has taken over: say all again, and hold nothing. With this message the bell stands at `bell`."""
+    """Another coordinator has taken over: say all again, hold nothing. With this message the bell stands at `bell`."""
 
     bell: int = 0
 

@@ -89,21 +89,39 @@ class SlotFile:
 
     def __init__(self, path: str | Path, *, slots: int = 0) -> None:
         """Open the file, or with `slots` create it, its blocks allocated so that a full disk cannot fault a store."""
+        self._path = path
         if slots:
-            size_bytes = slots * SLOT_WORDS * WORD_BYTES
-            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+            self._enlarge(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600), slots)
+        else:
+            self._look_at(os.open(path, os.O_RDWR))
+
+    def grow(self, slots: int) -> None:
+        """Make room for so many slots in all; who has the file open already goes on to see those that it has seen."""
+        if slots * SLOT_WORDS > len(self._words):
+            self._enlarge(os.open(self._path, os.O_RDWR), slots)
+
+    def _enlarge(self, fd: int, slots: int) -> None:
+        size_bytes = slots * SLOT_WORDS * WORD_BYTES
+        try:
             if hasattr(os, "posix_fallocate"):
                 os.posix_fallocate(fd, 0, size_bytes)
             else:
                 os.ftruncate(fd, size_bytes)
-        else:
-            fd = os.open(path, os.O_RDWR)
-            size_bytes = os.fstat(fd).st_size
+        except OSError:
+            os.close(fd)
+            raise
+        self._look_at(fd)
+
+    def _look_at(self, fd: int) -> None:
         try:
-            self._map = mmap.mmap(fd, size_bytes)
+            self._map = mmap.mmap(fd, os.fstat(fd).st_size)
         finally:
             os.close(fd)
         self._words = memoryview(self._map).cast("Q")
+
+    def bell(self, slot: int) -> int:
+        """How many control messages the process of this slot has been told of."""
+        return int(self._words[slot * SLOT_WORDS + BELL])
 
     def words(self, slot: int) -> Words:
         """The words of slot number `slot`."""

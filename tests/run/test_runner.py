@@ -1,11 +1,12 @@
 """The order in which the runner makes things known to the coordinator."""
 
+from pathlib import Path
 from typing import Any
 
 from orchestrator.run import events
 from orchestrator.run.commands import Launch, Tell
 from orchestrator.run.plan import Plan
-from orchestrator.run.runner import _Runner
+from orchestrator.run.runner import Runner
 from roles.kit.messages import Finished, Hello, Message, Stop
 from roles.kit.slot import Reading, State
 from roles.kit.spec import ProcessSpec
@@ -47,6 +48,9 @@ class Machine:
     def tell(self, *_: Any) -> None:
         pass
 
+    def grow(self, slots: int) -> None:
+        pass
+
     def ring(self, slot: int) -> None:
         pass
 
@@ -64,7 +68,7 @@ class Recorder:
 
 
 def runner(machine: Machine, recorder: Recorder) -> Any:
-    made: Any = _Runner(
+    made: Any = Runner(
         plan=PLAN,
         place=None,  # type: ignore[arg-type]
         engine=machine,  # type: ignore[arg-type]
@@ -72,6 +76,7 @@ def runner(machine: Machine, recorder: Recorder) -> Any:
         observers=(),
         clock=lambda: 0.0,
         interrupts=None,  # type: ignore[arg-type]
+        run_dir=Path(),
     )
     made._control = made._slots = machine
     return made

@@ -13,6 +13,7 @@ from orchestrator.terminal import Terminal
 from orchestrator.verbs.fault import CommandError
 from orchestrator.verbs.github import Actions
 from orchestrator.verbs.reporting import report
+from orchestrator.engines.choice import choose
 from orchestrator.verbs.running import DEFAULT_TIMEOUT_S, RunOptions, run
 
 TOPOLOGY = """\
@@ -71,7 +72,7 @@ class Ran:
 
     def __init__(self, runner, actions=None, **options):
         self.out, self.err = io.StringIO(), io.StringIO()
-        self.options = RunOptions(**{"file": "topology.yaml"} | options)
+        self.options = RunOptions(**{"file": "topology.yaml", "engine": choose("local")} | options)
         self.code = run(self.options, Terminal(out=self.out, err=self.err), runner, actions)
 
     @property

@@ -1,0 +1,24 @@
+"""The engines by name, imported only where they are used: start-up counts."""
+
+from __future__ import annotations
+
+from orchestrator.engines.base import Clock, Engine, EngineChoice
+
+ENGINES = ("local", "supervisor")
+
+
+def choose(name: str) -> EngineChoice:
+    """The engine of that name, one of `ENGINES`."""
+    return EngineChoice(name, {"local": _local, "supervisor": _supervisor}[name])
+
+
+def _local(clock: Clock) -> Engine:
+    from orchestrator.engines.local import LocalEngine  # noqa: PLC0415 - it alone brings multiprocessing
+
+    return LocalEngine(clock)
+
+
+def _supervisor(clock: Clock) -> Engine:
+    from orchestrator.engines.supervisor import SupervisorEngine  # noqa: PLC0415 - it alone brings supervisor
+
+    return SupervisorEngine(clock, owns=True)

@@ -1,0 +1,261 @@
+"""Changes of a run that goes on: another number of processes, a new start of some, another plan. One after another.
+
+Whoever is to go, or to be started again, is drained first and together, so that the senders are held once. Then those
+that come do so stage by stage, and only when they are in place are the senders released.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from orchestrator.cells import name_list
+from orchestrator.run.books import Book
+from orchestrator.run.commands import Keep, Reply
+from orchestrator.run.crew import Crew
+from orchestrator.run.difference import Difference, difference, successor
+from orchestrator.run.endings import sources
+from orchestrator.run.events import ChangeEnded, ProcessAdded, RunChanged, RunStarted
+from orchestrator.run.joining import Joining
+from orchestrator.run.leaving import Leave
+from orchestrator.run.member import Member, Step
+from orchestrator.run.outline import process_outline
+from orchestrator.run.plan import Plan
+from orchestrator.run.requests import Answer, Become, Request, Restart, Scale
+from orchestrator.run.scaling import scaled
+from orchestrator.topology.suggest import did_you_mean_or_list
+
+KEPT_ANSWERS = 64
+"""So many answers are kept for askers who ask once more."""
+
+
+@dataclass(slots=True)
+class _Change:
+    """One change under way. `before` is the plan to return to where it comes to nothing."""
+
+    ticket: str
+    before: Plan
+    changes: tuple[str, ...]
+    leave: Leave
+    coming: list[Member] = field(default_factory=list)
+    left: bool = False
+
+
+class Changes:
+    """Takes requests for changes and carries them out. `adopt` makes a plan the run's own; `outline` tells of it."""
+
+    def __init__(
+        self,
+        crew: Crew,
+        books: Sequence[Book],
+        joining: Joining,
+        adopt: Callable[[Plan], None],
+        outline: Callable[[], RunStarted],
+    ) -> None:
+        self._crew = crew
+        self._books = books
+        self._joining = joining
+        self._adopt = adopt
+        self._outline = outline
+        self._waiting: deque[Request] = deque()
+        self._now: _Change | None = None
+        self._answers: dict[str, Answer] = {}
+
+    @property
+    def busy(self) -> bool:
+        """Whether something is being changed, so that the slots should be read often."""
+        return self._now is not None
+
+    def take(self, request: Request) -> None:
+        """Have something changed, unless it was asked for before."""
+        ticket = request.ticket
+        if ticket in self._answers:
+            self._crew.order(Reply(self._answers[ticket]))
+        elif not any(other.ticket == ticket for other in self._waiting) and not self._is_now(ticket):
+            self._waiting.append(request)
+
+    def look(self) -> None:
+        """Go on with the change under way, or begin with the next."""
+        if self._now is None and self._waiting:
+            self._begin(self._waiting.popleft())
+        if self._now is not None:
+            self._go_on(self._now)
+
+    def call_off(self) -> None:
+        """The run is coming to its end: who is held sends again, who was to come need not."""
+        change, self._now = self._now, None
+        if change is not None:
+            change.leave.release()
+            for member in change.coming:
+                member.returns = False
+            self._end(change.ticket, "the run is coming to its end", done=False)
+        while self._waiting:
+            self._answer(self._waiting.popleft().ticket, "the run is coming to its end", done=False)
+
+    def take_up(self, told: RunChanged, again: Iterable[str]) -> None:
+        """Go on with a change that an earlier coordinator has begun; `again` are those still to be started again."""
+        members = self._crew.members
+        leaving = [members[name] for name in told.leaving if name in members]
+        to_restart = [members[name] for name in again if name in members]
+        coming = [
+            members[spec.name]
+            for spec in self._crew.plan.processes
+            if members[spec.name].step is Step.PLANNED and spec.start_delay_s is None
+        ]
+        self._start("", self._crew.plan, told.changes, leaving=leaving, again=to_restart, coming=coming)
+
+    def _is_now(self, ticket: str) -> bool:
+        return self._now is not None and self._now.ticket == ticket
+
+    def _begin(self, request: Request) -> None:
+        plan = self._crew.plan
+        try:
+            match request:
+                case Scale(node=node, replicas=replicas):
+                    self._become(request.ticket, scaled(plan, node, replicas))
+                case Become(plan=other):
+                    self._become(request.ticket, successor(other, plan))
+                case Restart(target=target):
+                    self._start_again(request.ticket, target)
+                case _:
+                    raise TypeError(f"cannot carry out {type(request).__name__}")
+        except ValueError as error:
+            self._answer(request.ticket, str(error), done=False)
+
+    def _become(self, ticket: str, plan: Plan) -> None:
+        found = difference(self._crew.plan, plan)
+        if found.why_not:
+            raise ValueError(f"cannot change the run: {found.why_not} (take it down, and up again)")
+        if not found.changes:
+            self._answer(ticket, "nothing to do: it runs so already", done=True)
+            return
+        before = self._crew.plan
+        coming = self._newcomers(plan, found)
+        self._adopt(plan)
+        members = self._crew.members
+        leaving = [members[name] for name in found.leaving]
+        again = [members[name] for name in found.again]
+        self._tell(found.changes, leaving, again)
+        self._start(ticket, before, found.changes, leaving=leaving, again=again, coming=coming)
+
+    def _newcomers(self, plan: Plan, found: Difference) -> list[Member]:
+        """The members that are to come: new ones, and such as have been here and gone."""
+        specs = {spec.name: spec for spec in plan.processes}
+        coming = []
+        for name in found.coming:
+            member = self._crew.members.get(name)
+            if member is None:
+                member = self._crew.add(specs[name])
+                self._crew.publish(ProcessAdded(at_s=self._crew.now_s, outline=process_outline(specs[name])))
+            else:
+                member.spec = specs[name]
+                member.begin_again()
+            coming.append(member)
+        return coming
+
+    def _start_again(self, ticket: str, target: str) -> None:
+        members = self._crew.members.values()
+        again = [
+            member
+            for member in members
+            if target in (member.name, member.spec.node) and not (member.over and member.drained)
+        ]
+        if not again:
+            nodes = dict.fromkeys(member.spec.node for member in members)
+            hint = did_you_mean_or_list(target, nodes, "nodes")
+            raise ValueError(f"cannot restart '{target}': there is no such node or process ({hint})")
+        if any(member.spec.external for member in again):
+            raise ValueError(f"cannot restart '{target}': it is started by somebody else")
+        names = name_list([member.name for member in again])
+        changes = (f"{names} {'starts' if len(again) == 1 else 'start'} again",)
+        self._tell(changes, [], again)
+        self._start(ticket, self._crew.plan, changes, leaving=[], again=again, coming=[])
+
+    def _tell(self, changes: tuple[str, ...], leaving: Iterable[Member], again: Iterable[Member]) -> None:
+        crew = self._crew
+        crew.order(Keep(crew.plan))
+        crew.publish(
+            RunChanged(
+                at_s=crew.now_s,
+                changes=changes,
+                outline=self._outline(),
+                leaving=tuple(member.name for member in leaving),
+                again=tuple(member.name for member in again),
+            )
+        )
+
+    def _start(
+        self,
+        ticket: str,
+        before: Plan,
+        changes: tuple[str, ...],
+        *,
+        leaving: list[Member],
+        again: list[Member],
+        coming: list[Member],
+    ) -> None:
+        crew = self._crew
+        for member in (*leaving, *again):
+            self._joining.cancel(member)
+        for member in again:
+            member.returns = True
+        here = [member for member in (*leaving, *again) if not member.over and not member.called_off]
+        leave = Leave(crew, self._books, here, sources(crew.plan))
+        self._now = _Change(ticket, before, changes, leave, coming=[*coming, *again])
+
+    def _go_on(self, change: _Change) -> None:
+        change.leave.look()
+        if not change.left:
+            why = change.leave.stuck()
+            if why:
+                self._give_up(change, why)
+                return
+            if not change.leave.over:
+                return
+            change.left = True
+            for member in change.coming:
+                if member.over:
+                    member.begin_again()
+                member.called_off = False
+        if self._all_came(change):
+            self._now = None
+            change.leave.release()
+            self._end(change.ticket, "; ".join(change.changes), done=True)
+
+    def _all_came(self, change: _Change) -> bool:
+        """Whether all are in place that are to come; those of a later stage come after those of an earlier one."""
+        for member in sorted(change.coming, key=lambda member: member.spec.stage):
+            in_place = member.step >= Step.WORKING or member.called_off
+            stage = member.spec.stage
+            if not in_place and all(
+                other.has_bound or other.quiet for other in change.coming if other.spec.stage < stage
+            ):
+                self._joining.bring(member)
+        return all(member.step >= Step.WORKING or member.called_off for member in change.coming)
+
+    def _give_up(self, change: _Change, why: str) -> None:
+        """Nothing has been ended yet: all is as it was."""
+        self._now = None
+        for member in change.leave.leavers:
+            member.leaving = member.returns = False
+        change.leave.release()
+        for member in change.coming:
+            if member.step is Step.PLANNED:
+                member.called_off = True
+        if change.before is not self._crew.plan:
+            self._adopt(change.before)
+            self._crew.order(Keep(change.before))
+        self._end(change.ticket, f"cannot change the run: {why}; all is as it was", done=False)
+
+    def _end(self, ticket: str, text: str, *, done: bool) -> None:
+        self._crew.publish(ChangeEnded(at_s=self._crew.now_s, text=text, done=done))
+        if ticket:
+            self._answer(ticket, text, done=done)
+
+    def _answer(self, ticket: str, text: str, *, done: bool) -> None:
+        answer = Answer(ticket=ticket, done=done, text=text, at_s=self._crew.now_s)
+        self._answers[ticket] = answer
+        while len(self._answers) > KEPT_ANSWERS:
+            del self._answers[next(iter(self._answers))]
+        self._crew.order(Reply(answer))

@@ -1,0 +1,171 @@
+"""What a coordinator knows of a run that it has not begun: the journal, read from its first event to its last.
+
+Its processes have gone on meanwhile, and the slots have kept the counts. What they have said since, they say again, and
+what they have been told is told again; both count once. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from orchestrator.run import events
+from orchestrator.run.addresses import AddressBook
+from orchestrator.run.books import Book
+from orchestrator.run.crew import Crew
+from orchestrator.run.faults import Faults
+from orchestrator.run.member import Member, Step
+from orchestrator.run.restarts import Restarts
+from roles.kit.messages import Failed
+from roles.kit.slot import Reading
+
+
+@dataclass(slots=True)
+class Recollection:
+    """What came of it, beyond what the members, books and addresses have been made to remember.
+
+    `back_s` has those that are to come again, with the time at which they are due. `change` is one that was begun
+    and not ended; `again` those that it has still to start again.
+    """
+
+    went_s: float | None = None
+    draining: str | None = None
+    ended: events.RunEnded | None = None
+    back_s: dict[str, float] = field(default_factory=dict)
+    change: events.RunChanged | None = None
+    again: list[str] = field(default_factory=list)
+
+
+class Recall:
+    """Takes in the events of the past, one after another."""
+
+    def __init__(
+        self, crew: Crew, addresses: AddressBook, books: Iterable[Book], faults: Faults, restarts: Restarts
+    ) -> None:
+        self.found = Recollection()
+        self._crew = crew
+        self._addresses = addresses
+        self._books = {(book.plan.name, book.plan.replies): book for book in books}
+        self._faults = faults
+        self._restarts = restarts
+        self._specs = {spec.name: spec for spec in (*crew.plan.processes, *crew.plan.reserves)}
+
+    def take(self, event: events.Known) -> None:
+        """Remember one event."""
+        crew, found = self._crew, self.found
+        crew.now_s = max(crew.now_s, event.at_s)
+        match event:
+            case events.ProcessAdded():
+                self._added(event)
+            case events.RunReady():
+                self._went(event)
+            case events.RunDraining():
+                found.draining, crew.draining = event.why, True
+                crew.failing = crew.failing or event.why == "failure"
+            case events.FaultFired():
+                self._faults.recall(event)
+            case events.BookClosed():
+                self._books[event.book, event.replies].recall_closed(event.at_s)
+            case events.ProblemFound():
+                if not event.expected:
+                    crew.problems.append(event)
+            case events.RunChanged():
+                found.change, found.again = event, list(event.again)
+            case events.ChangeEnded():
+                self._change_ended(event)
+            case events.RunEnded():
+                found.ended = event
+            case _:
+                self._of_process(event)
+
+    def _of_process(self, event: events.Known) -> None:
+        name = getattr(event, "process", None)
+        member = self._crew.members.get(name) if isinstance(name, str) else None
+        if member is None:
+            return
+        match event:
+            case events.ProcessLaunched():
+                self._launched(member, event)
+            case events.ProcessBound():
+                member.step = max(member.step, Step.BOUND)
+                for endpoint, address in event.addresses.items():
+                    self._addresses.place(member, endpoint, address)
+            case events.ProcessReady():
+                self._in_place(member, event.at_s, ready=True)
+            case events.ProcessFinished():
+                member.step, member.finished = Step.DONE, True
+            case events.ProcessFailed():
+                member.failed = Failed(kind="raised", text=event.text, item=event.item)
+            case events.RestartPlanned():
+                member.awaited_back, member.away_s = True, event.delay_s
+                self._restarts.recall(member.name, event.at_s, event.delay_s)
+            case events.ProcessEnded():
+                self._ended(member, event)
+            case _:
+                pass
+
+    def _added(self, event: events.ProcessAdded) -> None:
+        """A process that has gone since, and was not to come again, is in no plan any more."""
+        spec = self._specs.get(event.outline.name)
+        if spec is not None and spec.name not in self._crew.members:
+            self._crew.add(spec)
+            for book in self._books.values():
+                book.enrol(self._crew.members[spec.name])
+
+    def _launched(self, member: Member, event: events.ProcessLaunched) -> None:
+        while member.incarnation < event.incarnation:
+            member.begin_again()
+        member.joins = self.found.went_s is not None
+        member.pid, member.step, member.launched_s = event.pid, Step.LAUNCHED, event.at_s
+        member.called_off = False
+        self.found.back_s.pop(member.name, None)
+        if member.name in self.found.again:
+            self.found.again.remove(member.name)
+        if member.spec.command:
+            self._addresses.place_planned(member)
+            self._in_place(member, event.at_s, ready=False)
+
+    def _in_place(self, member: Member, at_s: float, *, ready: bool) -> None:
+        if ready:
+            member.step = max(member.step, Step.READY)
+        if self.found.went_s is not None:
+            member.step, member.in_place_s = max(member.step, Step.WORKING), at_s
+
+    def _went(self, event: events.RunReady) -> None:
+        self.found.went_s = event.at_s
+        for member in self._crew.members.values():
+            if member.step is Step.READY or (member.spec.command and member.step is Step.LAUNCHED):
+                self._in_place(member, event.at_s, ready=False)
+            if member.spec.external:
+                member.step = Step.WORKING
+
+    def _ended(self, member: Member, event: events.ProcessEnded) -> None:
+        if event.outcome == "not_started":
+            member.called_off = True
+            return
+        while member.incarnation < event.incarnation:
+            member.begin_again()
+        member.exited = events.Exited(
+            at_s=event.at_s,
+            process=member.name,
+            exit_code=event.exit_code,
+            signal=event.signal,
+            incarnation=event.incarnation,
+        )
+        member.reading = Reading(ports=event.ports, cpu_s=event.cpu_s or 0.0)
+        member.changed_s, member.step = event.at_s, Step.ENDED
+        if event.outcome in ("stopped", "finished") and event.signal is not None:
+            member.signals_sent.append(event.signal)
+        if event.outcome == "stopped":
+            member.stop_told_s = event.at_s
+        if member.awaited_back:
+            self.found.back_s[member.name] = event.at_s + member.away_s
+
+    def _change_ended(self, event: events.ChangeEnded) -> None:
+        change, self.found.change, self.found.again = self.found.change, None, []
+        if change is None:
+            return
+        for name in change.leaving:
+            member = self._crew.members.get(name)
+            if member is not None and event.done:
+                member.leaving = member.drained = True
