@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from orchestrator.run import events
-from orchestrator.run.commands import Command, Launch, Publish, Signal, Tell
+from orchestrator.run.commands import Command, Keep, Launch, Publish, Reply, Signal, Tell
 from orchestrator.run.plan import BookPlan, Plan
+from orchestrator.run.requests import Answer
 from roles.kit import messages
 from roles.kit.slot import Count, Reading, State
 from roles.kit.spec import ProcessSpec
@@ -45,6 +46,10 @@ class Scripted:
     incarnation: int = 0
     stopped: bool = False
     past: dict[str, int] = field(default_factory=dict)
+    held: dict[str, int] = field(default_factory=dict)
+    unaware_of: set[str] = field(default_factory=set)
+    said: list[messages.Up] = field(default_factory=list)
+    exited: events.Exited | None = None
 
     def begin_again(self, incarnation: int) -> None:
         """Be the next incarnation; what was on its way to the last one is gone with it."""
@@ -55,6 +60,7 @@ class Scripted:
         self.inbox, self.sent, self.received, self.waiting, self.ended = [], {}, {}, {}, set()
         self.askers, self.awaits_reply, self.finishing, self.stopped = [], False, False, False
         self.state, self.port = State.STARTING, ""
+        self.held, self.unaware_of, self.said, self.exited = {}, set(), [], None
 
     def total(self, way: str, port: str) -> int:
         """What all incarnations have `sent` or `received` at a port."""
@@ -68,7 +74,10 @@ class Scripted:
 
 
 class ScriptedWorld:
-    """All processes of a plan. Sources send `messages_each`; times are for whoever drives it to choose."""
+    """All processes of a plan. Sources send `messages_each`; times are for whoever drives it to choose.
+
+    Who has sent to a process that leaves learns of that a while later, and what it gives it until then is lost.
+    """
 
     def __init__(self, plan: Plan, *, messages_each: int) -> None:
         self.plan = plan
@@ -78,6 +87,7 @@ class ScriptedWorld:
         }
         self.published: list[events.Known] = []
         self.told: list[tuple[str, messages.Down]] = []
+        self.answers: dict[str, Answer] = {}
         self._turn = 0
 
     def obey(self, command: Command) -> None:
@@ -86,6 +96,8 @@ class ScriptedWorld:
             case Launch(process=name, incarnation=incarnation):
                 if command.spec is not None and name not in self.processes:
                     self.processes[name] = Scripted(command.spec, 0)
+                for other in self.processes.values():
+                    other.unaware_of.discard(name)
                 if incarnation:
                     self.processes[name].begin_again(incarnation)
                 self.processes[name].step = "starting"
@@ -100,6 +112,12 @@ class ScriptedWorld:
                     self.processes[name].step = f"dying {signal}"
             case Publish(event=event):
                 self.published.append(event)
+            case Keep(plan=plan):
+                self.plan = plan
+                for spec in plan.processes:
+                    self.processes.setdefault(spec.name, Scripted(spec, 0))
+            case Reply(answer=answer):
+                self.answers[answer.ticket] = answer
 
     def possible(self) -> list[tuple[str, Callable[[float], list[events.Event]]]]:
         """What could happen next: whose step it is, and a function of the time that takes it."""
@@ -108,7 +126,20 @@ class ScriptedWorld:
             step = self._next_step(process)
             if step is not None:
                 found.append((name, step))
+            if process.unaware_of and process.alive:
+                found.append((name, self._becoming_aware(process)))
         return found
+
+    def _becoming_aware(self, process: Scripted) -> Callable[[float], list[events.Event]]:
+        """Its socket has seen somebody leave. Only then is that counted."""
+
+        def see(_: float) -> list[events.Event]:
+            process.unaware_of.pop()
+            for port in process.held:
+                process.held[port] += 1
+            return []
+
+        return see
 
     def kill(self, name: str, at_s: float, signal: str = "SIGKILL") -> list[events.Event]:
         """End a process from outside. What is on its way to it is gone with it."""
@@ -116,6 +147,25 @@ class ScriptedWorld:
         if not process.alive:
             return []
         return self._exit(process, at_s, None, signal)
+
+    def lose_coordinator(self) -> None:
+        """What was told and not heard is lost, nobody is held any more, and who was being started never was."""
+        for process in self.processes.values():
+            process.inbox.clear()
+            process.held.clear()
+            if process.step == "starting":
+                process.step = "planned"
+
+    def meet_coordinator(self, name: str, at_s: float) -> list[events.Event]:
+        """What a new coordinator hears of a process of the run: all that it has said, or its end."""
+        process = self.processes[name]
+        if process.exited is not None:
+            return [process.exited]
+        incarnation = process.incarnation
+        return [
+            events.Heard(at_s=at_s, process=name, message=message, incarnation=incarnation)
+            for message in process.said
+        ]
 
     def read(self, at_s: float) -> events.Read:
         """A reading of all slots."""
@@ -152,14 +202,21 @@ class ScriptedWorld:
 
     def _heard(self, process: Scripted, at_s: float, message: messages.Up) -> events.Heard:
         name, incarnation = process.spec.name, process.incarnation
+        if not isinstance(message, messages.Held):
+            process.said.append(message)
         return events.Heard(at_s=at_s, process=name, message=message, incarnation=incarnation)
 
     def _hear(self, process: Scripted, at_s: float) -> list[events.Event]:
         match process.inbox.pop(0):
-            case messages.Connect():
+            case messages.Connect() if process.step == "bound":
                 process.step = "connecting"
-            case messages.Go():
+            case messages.Go() if process.step != "finished":
                 process.step = "working"
+            case messages.Hold(port=port, number=number):
+                gone = process.held.setdefault(port, 0)
+                return [self._heard(process, at_s, messages.Held(port=port, number=number, gone=gone))]
+            case messages.Release(port=port):
+                process.held.pop(port, None)
             case messages.End(port=port):
                 process.ended.add(port)
             case messages.Finish():
@@ -203,6 +260,9 @@ class ScriptedWorld:
     def _handle(self, process: Scripted) -> list[events.Event]:
         """Pass on what is in hand; a full queue makes the sender wait with it."""
         outlets = [book for book in self._outlets(process) if not _is_reply_of_ours(process, book)]
+        if self._is_held(process, outlets):
+            process.state = State.SENDING
+            return []
         if (
             not process.awaits_reply
             and not process.finishing
@@ -217,7 +277,7 @@ class ScriptedWorld:
 
     def _begin(self, process: Scripted) -> list[events.Event]:
         books = [book for book in self._outlets(process) if not book.replies]
-        if all(self._room(book) for book in books):
+        if not self._is_held(process, books) and all(self._room(book) for book in books):
             for book in books:
                 self._send(process, book)
             process.left_to_send -= 1
@@ -227,8 +287,16 @@ class ScriptedWorld:
             process.state, process.port = State.SENDING, process.spec.ports[0].name
         return []
 
+    def _is_held(self, process: Scripted, books: Iterable[BookPlan]) -> bool:
+        ports = {
+            port for book in books for node, port in self._ends(book.senders) if node == process.spec.node
+        }
+        return bool(ports & process.held.keys())
+
     def _send(self, process: Scripted, book: BookPlan) -> bool:
         targets = self._room(book)
+        takers = {self.processes[name].spec.node for name, _ in book.receivers}
+        unaware = sorted(name for name in process.unaware_of if self.processes[name].spec.node in takers)
         if book.replies:
             asker = process.askers.pop(0)
             targets = [target for target in targets if target[0] == asker]
@@ -239,6 +307,8 @@ class ScriptedWorld:
         process.sent[own] = process.sent.get(own, 0) + 1
         if targets:
             self._turn += 1
+            if unaware and not book.replies and self._turn % 2:
+                return True  # into the pipe of one who is not there any more
             name, port = targets[self._turn % len(targets)]
             receiver = self.processes[name]
             receiver.waiting[port] = receiver.waiting.get(port, 0) + 1
@@ -274,6 +344,13 @@ class ScriptedWorld:
 
     def _finish(self, process: Scripted, at_s: float) -> list[events.Event]:
         process.step, process.state, process.port = "finished", State.FINISHED, ""
+        inward = [
+            book for book in self.plan.books if process.spec.name in {name for name, _ in book.receivers}
+        ]
+        for book in inward:
+            for name, _ in book.senders:
+                if not book.replies and self.processes[name].alive:
+                    self.processes[name].unaware_of.add(process.spec.name)
         return [self._heard(process, at_s, messages.Finished())]
 
     def _exit(
@@ -281,16 +358,15 @@ class ScriptedWorld:
     ) -> list[events.Event]:
         process.step = "gone"
         process.inbox.clear()
-        return [
-            events.Exited(
-                at_s=at_s,
-                process=process.spec.name,
-                exit_code=exit_code,
-                signal=signal,
-                reading=reading(process),
-                incarnation=process.incarnation,
-            )
-        ]
+        process.exited = events.Exited(
+            at_s=at_s,
+            process=process.spec.name,
+            exit_code=exit_code,
+            signal=signal,
+            reading=reading(process),
+            incarnation=process.incarnation,
+        )
+        return [process.exited]
 
 
 def reading(process: Scripted) -> Reading:

@@ -21,9 +21,12 @@ class JournalError(Exception):
 class Journal:
     """An observer that writes each event as it comes; it never raises, `fault` tells what is wrong."""
 
-    def __init__(self, path: Path) -> None:
-        """Begin a new file; raises OSError where that cannot be done, FileExistsError where there is one."""
-        self._file = path.open("xb", buffering=0)
+    def __init__(self, path: Path, *, goes_on: bool = False) -> None:
+        """Begin a new file, or where the record `goes_on` add to one that is mended.
+
+        Raises OSError where that cannot be done, FileExistsError where there is one already.
+        """
+        self._file = path.open("ab" if goes_on else "xb", buffering=0)
         self._encoder = msgspec.json.Encoder(enc_hook=str)
         self.fault: str | None = None
 
@@ -49,6 +52,18 @@ class Journal:
         self.close()
 
 
+def decode_event(line: bytes) -> Known:
+    """The event in one line; raises msgspec.MsgspecError or UnicodeDecodeError where it is none."""
+    return _decoder.decode(line)
+
+
+def mend_journal(path: Path) -> None:
+    """Take away a torn last line, of an orchestrator that was killed as it wrote; raises OSError."""
+    with path.open("r+b") as file:
+        data = file.read()
+        file.truncate(data.rfind(b"\n") + 1)
+
+
 def read_journal(path: Path) -> list[Known]:
     """The events in a journal. A torn last line, of an orchestrator that was killed as it wrote, is left out.
 
@@ -64,13 +79,13 @@ def read_journal(path: Path) -> list[Known]:
         events.append(_event(line, path=path, number=number))
     if torn:
         with suppress(msgspec.MsgspecError, UnicodeDecodeError):
-            events.append(_decoder.decode(torn))
+            events.append(decode_event(torn))
     return events
 
 
 def _event(line: bytes, *, path: Path, number: int) -> Known:
     try:
-        return _decoder.decode(line)
+        return decode_event(line)
     except (msgspec.MsgspecError, UnicodeDecodeError) as fault:
         raise JournalError(
             f"cannot read {path}: line {number} is no event of this version ({fault})"

@@ -172,7 +172,7 @@ class Book:
         """
         early = any(member.step is Step.DONE and not member.drained for member, _ in self.receivers)
         closed = any(member.over or member.asks_again for member, _ in self.senders)
-        return early or closed or any(m.lost_its_way or m.was_restarted for m in self.members())
+        return early or closed or any(m.lost_its_way or m.broke_off for m in self.members())
 
     def _quiet_for(self, seconds: float) -> bool:
         """Every receiver has been waiting at its port, and no sender has changed, for so long.
@@ -231,7 +231,7 @@ class Book:
 
     def _losses(self) -> tuple[int | None, int | None, int | None]:
         """What was lost, what nobody wanted, and what came twice; None where that cannot be known."""
-        gone = self._given_up or any(m.lost_its_way or m.was_restarted for m in self.members())
+        gone = self._given_up or any(m.lost_its_way or m.broke_off for m in self.members())
         if self.plan.sequenced:
             counts = [member.count(port) for member, port in self.receivers]
             # Nobody knows how far a publisher went that has died, nor what a subscriber that has died still had.
@@ -265,7 +265,7 @@ def who_held(
     conduits: Sequence[Member],
 ) -> str:
     """Where lost messages were, as far as the slots tell."""
-    gone = [member for member, _ in receivers if member.lost_its_way or member.was_restarted]
+    gone = [member for member, _ in receivers if member.lost_its_way or member.broke_off]
     left = [member for member, _ in receivers if member.step is Step.DONE and not member.lost_its_way]
     holders = [member.name for member in gone if member.lost_its_way and _held_one(member)][:lost]
     parts = [f"{name} held 1 unfinished" for name in holders]

@@ -230,7 +230,7 @@ class Coordinator:
         if resting_s is None or self._changes.busy:
             return
         members = self._crew.members.values()
-        if self._cut_s is not None or any(m.lost_its_way or m.was_restarted for m in members):
+        if self._cut_s is not None or any(m.lost_its_way or m.broke_off for m in members):
             if resting_s >= self._crew.plan.settle_s:
                 self._endings.give_up()
         elif resting_s >= self._crew.plan.stall_s:

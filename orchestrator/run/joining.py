@@ -84,6 +84,7 @@ class Joining:
     def bring(self, member: Member) -> None:
         """Launch a process that is among the members and has not come yet, unless it is about to come anyway."""
         if member.step is Step.PLANNED and member.name not in self._due_s:
+            member.joins = True
             self._addresses.expect_back(member)
             self._due_s[member.name] = self._crew.now_s
 

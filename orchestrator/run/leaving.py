@@ -89,6 +89,7 @@ class Leave:
             member = self._crew.members[name]
             if member.incarnation == incarnation:
                 self._crew.tell(member, Release(port=port))
+                member.changed_s = member.counted_s = self._crew.now_s  # it has waited because of us
         self._told.clear()
 
     def stuck(self) -> str:

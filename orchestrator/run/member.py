@@ -50,7 +50,7 @@ class Member:
     started. `past` adds up the counters of earlier incarnations. It runs since `launched_s`, and its sockets are in
     place since `in_place_s`. `held` are the ports at which it has said that it sends nothing, as it said so last. One
     that is `leaving` is on its way out of a run that goes on, unless it then `returns`; `drained` says that nothing was
-    under way to it.
+    under way to it. Where an earlier incarnation `broke_off`, what that held is gone.
     """
 
     spec: ProcessSpec
@@ -80,12 +80,14 @@ class Member:
     leaving: bool = False
     returns: bool = False
     drained: bool = False
+    broke_off: bool = False
     past: dict[str, Count] = field(default_factory=dict)
 
     def begin_again(self) -> None:
         """Become the next incarnation, about to be launched; what the last one counted stays in the books."""
         for port, count in self.reading.ports.items():
             self.past[port] = added(self.past.get(port, Count()), count)
+        self.broke_off = self.broke_off or (self.in_place_s is not None and not self.drained)
         self.incarnation += 1
         self.step, self.pid, self.reading = Step.PLANNED, None, Reading()
         self.failed = self.exited = self.stop_told_s = None
@@ -175,7 +177,7 @@ class Member:
 
     @property
     def was_restarted(self) -> bool:
-        """An earlier incarnation of it has died in this run, and what that held is gone."""
+        """This is not its first incarnation."""
         return self.incarnation > 0
 
     def count(self, port: str) -> Count:

@@ -158,6 +158,9 @@ class Recall:
             member.signals_sent.append(event.signal)
         if event.outcome == "stopped":
             member.stop_told_s = event.at_s
+        change = self.found.change
+        if change is not None and member.name in (*change.leaving, *change.again):
+            member.drained = event.outcome in ("stopped", "finished")
         if member.awaited_back:
             self.found.back_s[member.name] = event.at_s + member.away_s
 

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from orchestrator.engines.base import EngineError
-from orchestrator.run.live import PREFIX, SUPERVISOR_SOCKET, base, listens, private_directories
+from orchestrator.run import live
 from orchestrator.run.plan import Plan
 from roles.kit.spec import SOCKETS_TOKEN
 
@@ -39,7 +39,7 @@ def make_private_directory(plan: Plan) -> tuple[Path, int]:
 
     As long as the lock is held, or supervisord listens there, nobody takes it for one that was left behind.
     """
-    where = base()
+    where = live.base()
     _sweep()
     try:
         path, lock = _locked_directory(where)
@@ -63,7 +63,7 @@ def lock_directory(path: Path) -> int:
 
 def _locked_directory(where: Path) -> tuple[Path, int]:
     while True:
-        path = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getuid()}-", dir=where))
+        path = Path(tempfile.mkdtemp(prefix=f"{live.PREFIX}{os.getuid()}-", dir=where))
         lock = os.open(path / _LOCK, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
         fcntl.flock(lock, fcntl.LOCK_EX)
         # Another run that sweeps may have been quicker with the lock; then the directory is gone by now.
@@ -85,7 +85,7 @@ def _refuse_long_paths(plan: Plan, path: Path) -> None:
 
 def _sweep() -> None:
     """Remove the directories of this user's runs whose orchestrator is gone, and supervisord with it."""
-    for path in private_directories():
+    for path in live.private_directories():
         try:
             lock = os.open(path / _LOCK, os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
         except OSError:
@@ -95,7 +95,7 @@ def _sweep() -> None:
         except OSError:
             continue
         else:
-            if not listens(path / SUPERVISOR_SOCKET):  # a service's coordinator may be on its way back
+            if not live.listens(path / live.SUPERVISOR_SOCKET):  # a service's coordinator may be on its way back
                 shutil.rmtree(path, ignore_errors=True)
         finally:
             os.close(lock)

@@ -21,11 +21,12 @@ from orchestrator.outcome.entries import Refusal, Run
 from orchestrator.outcome.summary import summarise, to_json
 from orchestrator.outcome.text import report_text
 from orchestrator.outcome.values import Summary
-from orchestrator.run.events import Known, ProblemFound, Progress, RunEnded, RunStarted
+from orchestrator.run.events import Known, Progress, RunEnded, RunStarted
 from orchestrator.run.plan import Plan
 from orchestrator.run.planfile import keep_plan
 from orchestrator.rundir import EVENTS, SUMMARY, RunDir, make_run_dir
 from orchestrator.terminal import Terminal
+from orchestrator.verbs.broken import broken_off
 from orchestrator.verbs.documents import (
     STDOUT,
     Outcome,
@@ -220,12 +221,7 @@ class _OneRun:
         """The engine gave up: a run that had begun says so in its record, else the fault is all there is."""
         if not any(isinstance(event, RunStarted) for event in events):
             raise fault(text, code="engine", file=self.loaded.file, exit_code=3)
-        at_s = events[-1].at_s
-        ends = (
-            ProblemFound(at_s=at_s, kind="launch", text=text, code="engine"),
-            RunEnded(at_s=at_s, verdict="failed", exit_code=3, work_s=None),
-        )
-        for event in ends:
+        for event in broken_off(text, at_s=events[-1].at_s):
             for observer in observers:
                 observer(event)
 

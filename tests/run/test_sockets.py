@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.run import sockets
+from orchestrator.run import live, sockets
 from orchestrator.run.plan import Plan
 
 PLAN = Plan(topology="topology.yaml", pattern="p")
@@ -13,7 +13,7 @@ PLAN = Plan(topology="topology.yaml", pattern="p")
 
 @pytest.fixture
 def base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(sockets, "_base", lambda: tmp_path)
+    monkeypatch.setattr(live, "base", lambda: tmp_path)
     return tmp_path
 
 
@@ -42,7 +42,7 @@ def test_a_sweep_between_making_and_locking_does_no_harm(base: Path, monkeypatch
     def flock_late(file: int, operation: int) -> None:
         if operation == fcntl.LOCK_EX and not swept:
             swept.extend(base.iterdir())
-            sockets._sweep(base)
+            sockets._sweep()
         flock(file, operation)
 
     monkeypatch.setattr(sockets.fcntl, "flock", flock_late)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -35,6 +36,8 @@ class Drive:
     messages_each: int = 6
     kill: str | None = None
     kill_at: int = 0
+    serves: bool = False
+    at_step: dict[int, Callable[[Drive], None]] = field(default_factory=dict)
     now_s: float = 0.0
     seen: list[events.Event] = field(default_factory=list)
 
@@ -42,7 +45,7 @@ class Drive:
         self.random = random.Random(self.seed)
         self.world = ScriptedWorld(self.plan, messages_each=self.messages_each)
         outline = run_started(self.plan, run_id="r", engine="scripted", seed=self.seed, started_at="")
-        self.coordinator = Coordinator(self.plan, outline, sockets="/s")
+        self.coordinator = Coordinator(self.plan, outline, sockets="/s", serves=self.serves)
         self.killed_s: float | None = None
         self.launches: list[Launch] = []
 
@@ -65,9 +68,35 @@ class Drive:
                 else:
                     self.killed_s = self.now_s
                     self.feed(*self.world.kill(self.kill, self.now_s))
+            if step in self.at_step:
+                self.at_step[step](self)
             self.go_on()
         assert self.coordinator.phase is Phase.OVER, f"seed {self.seed}: never ended; {self.state()}"
         return next(event for event in self.published(events.RunEnded))
+
+    def lose_coordinator(self, steps: int) -> None:
+        """The coordinator dies; so many steps happen unseen; another takes over from what the first has made known."""
+        for _ in range(steps):
+            possible = [
+                (name, happen) for name, happen in self.world.possible() if not self.is_starting(name)
+            ]
+            if possible:
+                self.now_s += 0.0001
+                self.random.choice(possible)[1](self.now_s)
+        self.world.lose_coordinator()
+        past = [event for event in self.world.published if not isinstance(event, events.Progress)]
+        plan = self.world.plan
+        self.coordinator = Coordinator(plan, past[0], sockets="/s", serves=self.serves)
+        commands = self.coordinator.resume(past, at_s=self.now_s, pid=2)
+        running = [(member.name, member.incarnation) for member in self.coordinator.running()]
+        for command in commands:
+            self.world.obey(command)
+        for name, incarnation in running:
+            assert self.world.processes[name].incarnation == incarnation, f"seed {self.seed}: {name}"
+            self.feed(*self.world.meet_coordinator(name, self.now_s))
+
+    def is_starting(self, name: str) -> bool:
+        return self.world.processes[name].step == "starting"
 
     def go_on(self) -> None:
         possible = self.world.possible()

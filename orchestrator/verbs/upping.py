@@ -1,0 +1,249 @@
+"""The verb `up`: patterns as services under supervisord, or where they run already, what has changed of them."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import signal
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestrator.cells import plural
+from orchestrator.engines.base import EngineError
+from orchestrator.observers.console import Console
+from orchestrator.observers.follow import JournalFollower
+from orchestrator.observers.tail import LogTail, last_lines
+from orchestrator.outcome.summary import summarise
+from orchestrator.outcome.text import report_text
+from orchestrator.run.difference import difference, successor
+from orchestrator.run.events import Known, RunEnded, RunReady
+from orchestrator.run.live import Live, announce, live_runs, withdraw
+from orchestrator.run.plan import Plan
+from orchestrator.run.planfile import keep_plan, kept_plan
+from orchestrator.run.reception import Asker, AskError, reception_address, ticket
+from orchestrator.run.requests import Become
+from orchestrator.run.runner import wall_clock_now
+from orchestrator.run.service import Service, keep_service
+from orchestrator.run.sockets import make_private_directory
+from orchestrator.rundir import EVENTS, RunDir, make_run_dir
+from orchestrator.terminal import Terminal
+from orchestrator.verbs.documents import worst
+from orchestrator.verbs.fault import CommandError, fault
+from orchestrator.verbs.loading import Loaded, Overrides, load, make_plans
+
+CHANGED_WITHIN_S = 300.0
+_LOOK_EVERY_S = 0.02
+_LEAVES_WITHIN_S = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpOptions:
+    """What the command line asks of `up`."""
+
+    file: str
+    pattern: str | None = None
+    overrides: Overrides = ()
+    seed: int | None = None
+    run_dir: Path | None = None
+    pid_file: Path | None = None
+    quiet: bool = False
+
+
+def up(options: UpOptions, terminal: Terminal) -> int:
+    """Bring up what the options ask for, each pattern a service; 0 once all are in place, or changed.
+
+    Raises CommandError where the file is wrong, or what it names is not there.
+    """
+    loaded = load(options.file, options.overrides)
+    terminal.tell(loaded.told_warnings())
+    plans = make_plans(loaded, options.pattern)
+    if options.pid_file is not None and len(plans) > 1:
+        text = "cannot write one pid file for several services"
+        raise fault(text, code="pid-file", file=options.file, hint="name one with --pattern")
+    return worst(_one(plan, loaded, options, terminal, several=len(plans) > 1) for plan in plans)
+
+
+def _one(plan: Plan, loaded: Loaded, options: UpOptions, terminal: Terminal, *, several: bool) -> int:
+    file = str(loaded.folder / loaded.path.name)
+    for live in live_runs():
+        if (live.file, live.pattern, live.service) == (file, plan.pattern, True):
+            return _change(live, plan, options, terminal)
+    try:
+        return _Start(plan, loaded, options, terminal, several=several).run()
+    except EngineError as error:
+        raise fault(str(error), code="engine", file=options.file, exit_code=error.exit_code) from error
+
+
+def _change(live: Live, plan: Plan, options: UpOptions, terminal: Terminal) -> int:
+    """It runs already: only what is different is touched, and told beforehand."""
+    try:
+        before = kept_plan(Path(live.run_dir))
+    except (OSError, ValueError) as error:
+        text = f"cannot read the plan of what runs: {error}"
+        raise fault(text, code="broken-record", file=live.run_dir, exit_code=3) from error
+    found = difference(before, successor(plan, before))
+    terminal.answer(f"{plan.pattern} runs already; {plural(len(found.changes), 'change')}\n")
+    terminal.answer("".join(f"  {line}\n" for line in found.changes))
+    with Asker(reception_address(live.sockets)) as asker:
+        try:
+            answer = asker.ask(Become(ticket=ticket(), plan=plan), within_s=CHANGED_WITHIN_S)
+        except AskError as error:
+            text = f"cannot change {plan.pattern}: {error}"
+            raise fault(text, code="no-answer", file=options.file, exit_code=1) from error
+    if answer.done:
+        terminal.answer(f"{answer.text}\n" if not found.changes else "done\n")
+        return 0
+    terminal.tell(f"{options.file}: error: {answer.text}\n")
+    return 1
+
+
+class _Start:
+    """Starts one service, and looks on until it is in place."""
+
+    def __init__(
+        self, plan: Plan, loaded: Loaded, options: UpOptions, terminal: Terminal, *, several: bool
+    ) -> None:
+        self._plan = plan
+        self._loaded = loaded
+        self._options = options
+        self._terminal = terminal
+        self._several = several
+
+    def run(self) -> int:
+        """Bring it up; 0 once it is in place, its own exit code where it has ended before."""
+        place = self._place()
+        sockets, lock = make_private_directory(self._plan)
+        try:
+            live = self._start(place, sockets)
+        except BaseException:
+            shutil.rmtree(sockets, ignore_errors=True)
+            raise
+        finally:
+            os.close(lock)
+        try:
+            return self._look_on(place, live)
+        except KeyboardInterrupt:
+            end_supervisord(live.pid)
+            withdraw(live)
+            shutil.rmtree(sockets, ignore_errors=True)
+            raise
+
+    def _place(self) -> RunDir:
+        asked = self._options.run_dir
+        try:
+            place = make_run_dir(asked, part=self._plan.pattern if self._several else "")
+            keep_plan(place.path, self._plan)
+            shutil.copyfile(self._loaded.path, place.path / self._loaded.path.name)
+        except FileExistsError as error:
+            text = f"cannot use the run directory {error}: it is not empty"
+            hint = "name another, or remove it"
+            raise fault(text, code="run-dir", file=self._options.file, hint=hint) from error
+        except OSError as error:
+            text = f"cannot create the run directory: {error.strerror}: {error.filename}"
+            hint = "name another with --run-dir"
+            raise fault(text, code="run-dir", file=self._options.file, hint=hint, exit_code=3) from error
+        return place
+
+    def _start(self, place: RunDir, sockets: Path) -> Live:
+        from orchestrator.engines.supervised import start_service  # noqa: PLC0415 - it alone brings supervisor
+
+        plan, seeds = self._plan, (self._options.seed, self._plan.seed)
+        service = Service(
+            run_id=place.run_id,
+            folder=str(self._loaded.folder),
+            sockets=str(sockets),
+            run_dir=str(place.path),
+            seed=next((seed for seed in seeds if seed is not None), secrets.randbelow(2**31)),
+            started_at=wall_clock_now(),
+            started_s=time.monotonic(),
+        )
+        keep_service(service)
+        stop_wait_s = sum(max(spec.stop_grace_s for spec in plan.processes) for _ in plan.stages)
+        pid = start_service(
+            service.place(plan), plan.processes, run_dir=place.path, stop_wait_s=int(stop_wait_s) + 30
+        )
+        live = Live(
+            run_id=place.run_id,
+            file=str(self._loaded.folder / self._loaded.path.name),
+            pattern=plan.pattern,
+            engine="supervisor",
+            pid=pid,
+            sockets=str(sockets),
+            run_dir=str(place.path),
+            service=True,
+        )
+        announce(live)
+        if self._options.pid_file is not None:
+            self._options.pid_file.write_text(f"{pid}\n")
+        return live
+
+    def _look_on(self, place: RunDir, live: Live) -> int:
+        """Show what the journal tells until everyone is in place."""
+        options, terminal = self._options, self._terminal
+        console = None
+        if not options.quiet:
+            tail = LogTail(place.path / "logs")
+            console = Console(terminal.err, tail=tail, style=terminal.err_style)
+        for event in self._events(place, live):
+            if console is not None:
+                console(event)
+            if isinstance(event, RunReady):
+                terminal.answer(f"{self._plan.pattern} is up: {plural(len(self._plan.processes), 'process', 'processes')}\n")
+                terminal.answer(f"Next: orchestrator ps {options.file}. Record: {place.shown}\n")
+                return 0
+        return self._told_end(place)
+
+    def _events(self, place: RunDir, live: Live) -> Iterator[Known]:
+        """What is made known, as it is, until the end of the run, or of supervisord, whichever comes first."""
+        follower = JournalFollower(place.path / EVENTS)
+        while True:
+            was_alive = pid_lives(live.pid)
+            for event in follower.read():
+                yield event
+                if isinstance(event, RunEnded):
+                    return
+            if not was_alive:
+                return
+            time.sleep(_LOOK_EVERY_S)
+
+    def _told_end(self, place: RunDir) -> int:
+        """It has ended before it was in place, or supervisord has: what the record says of that."""
+        events = JournalFollower(place.path / EVENTS).read()
+        if not events:
+            lines = last_lines(place.path / "logs" / "run-coordinator.log")
+            raise EngineError(f"the coordinator did not start: {' / '.join(lines[-3:]) or 'it has said nothing'}")
+        summary = summarise(events)
+        ended = [process.name for process in summary.processes if process.outcome in ("failed", "killed")]
+        logs = {name: last_lines(place.log(name)) for name in ended}
+        style = self._terminal.out_style
+        self._terminal.answer(report_text(summary, logs=logs, place=place.shown, style=style))
+        return summary.exit_code or 1
+
+
+def pid_lives(pid: int) -> bool:
+    """Whether there is such a process, of ours or of anybody's."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def end_supervisord(pid: int) -> None:
+    """Have supervisord end all that it runs, the coordinator first; if it takes too long, all at once."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.kill(pid, number)
+        except ProcessLookupError:
+            return
+        until_s = time.monotonic() + _LEAVES_WITHIN_S
+        while pid_lives(pid) and time.monotonic() < until_s:
+            time.sleep(_LOOK_EVERY_S)
+
+
+__all__ = ["CommandError", "UpOptions", "end_supervisord", "pid_lives", "up"]

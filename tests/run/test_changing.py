@@ -1,0 +1,212 @@
+"""Changes of a run in the scripted world, in hundreds of seeded orders: nothing is lost by them, whoever dies meanwhile."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from run.test_faults import PIPELINE, books_are_right, problems
+from run.world import Drive, plan_of
+
+from orchestrator.run import events
+from orchestrator.run.requests import Answer, Become, Down, Look, Restart, Scale
+
+SEEDS = range(60)
+TWO_SOURCES = """
+version: 1
+patterns:
+  p:
+    endpoints: {tasks: ipc, results: ipc}
+    nodes:
+      ventilator: {role: ventilator, bind: tasks, params: {count: 1}}
+      other: {role: ventilator, connect: {tasks: results}, params: {count: 1}}
+      worker: {role: worker, connect: [tasks, results], replicas: 2}
+      sink: {role: sink, bind: results}
+"""
+CLIENTS = """
+version: 1
+patterns:
+  p:
+    endpoints: {front: ipc, back: ipc}
+    nodes:
+      client: {role: client, connect: front, replicas: 3}
+      proxy: {role: proxy, bind: {frontend: front, backend: back}, params: {kind: queue}}
+      server: {role: server, connect: back, replicas: 2}
+"""
+
+
+def ask(request):
+    return lambda drive: drive.feed(events.Asked(at_s=drive.now_s, request=request))
+
+
+def ask_until_taken(request):
+    """Asks again as long as the run has not begun; what is not taken is put off by a few steps."""
+
+    def do(drive: Drive) -> None:
+        if drive.coordinator.phase.name == "STARTING":
+            step = min(number for number in drive.at_step if drive.at_step[number] is do)
+            later = step + 7
+            while later in drive.at_step:
+                later += 1
+            drive.at_step[later] = do
+            del drive.at_step[step]
+        else:
+            drive.feed(events.Asked(at_s=drive.now_s, request=request))
+
+    return do
+
+
+def changed(plan, seed, *requests, messages_each=60, deaths=0, **options):
+    """A run in which these are asked for, each some steps after the other; with `deaths` of the coordinator between."""
+    drive = Drive(plan, seed, messages_each=messages_each, **options)
+    chance = random.Random(f"changes {seed}")
+    step = 80
+    for request in requests:
+        step += chance.randrange(1, 80)
+        drive.at_step[step] = ask_until_taken(request)
+        step += 1
+    for _ in range(deaths):
+        at = chance.randrange(1, step + 200)
+        while at in drive.at_step:
+            at += 1
+        drive.at_step[at] = lambda drive: drive.lose_coordinator(chance.randrange(6))
+    ended = drive.run()
+    return drive, ended
+
+
+def sound(drive, ended):
+    where = f"seed {drive.seed}: {problems(drive)}"
+    assert ended.verdict == "passed", where
+    for closed in drive.published(events.BookClosed):
+        assert (closed.lost or 0, closed.unread or 0) == (0, 0), where
+        assert closed.sent == closed.received, where
+    assert not [name for name, process in drive.world.processes.items() if process.alive], where
+
+
+def answers(drive) -> list[Answer]:
+    return list(drive.world.answers.values())
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_workers_come_and_go_and_nothing_is_lost(seed):
+    requests = [Scale(ticket=str(n), node="worker", replicas=n) for n in (12, 2, 4)]
+    drive, ended = changed(plan_of(PIPELINE), seed, *requests)
+    sound(drive, ended)
+    books_are_right(drive)
+    assert drive.world.processes["ventilator-1"].sent["tasks"] == 60
+    assert len(answers(drive)) == 3
+
+
+def test_a_change_that_is_made_is_made():
+    """Somewhere among the seeds each of the changes is done before the run is over; else the test above shows nothing."""
+    done = [0, 0, 0]
+    for seed in SEEDS:
+        requests = [Scale(ticket=str(n), node="worker", replicas=n) for n in (12, 2, 4)]
+        drive, _ = changed(plan_of(PIPELINE), seed, *requests)
+        for number, answer in enumerate(answers(drive)):
+            done[number] += answer.done
+    assert min(done) > len(SEEDS) / 2, done
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_sink_that_somebody_else_sends_to_as_well_is_quiet_before_a_worker_goes(seed):
+    drive, ended = changed(plan_of(TWO_SOURCES), seed, Scale(ticket="a", node="worker", replicas=1))
+    sound(drive, ended)
+
+
+@pytest.mark.parametrize("target", ["worker", "worker-2", "sink", "ventilator"])
+@pytest.mark.parametrize("seed", range(20))
+def test_whoever_is_started_again_loses_nothing(seed, target):
+    drive, ended = changed(plan_of(PIPELINE), seed, Restart(ticket="a", target=target))
+    sound(drive, ended)
+    books_are_right(drive)
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_servers_behind_a_proxy_come_and_go(seed):
+    requests = [Scale(ticket=str(n), node="server", replicas=n) for n in (5, 1)]
+    drive, ended = changed(plan_of(CLIENTS), seed, *requests, messages_each=20)
+    sound(drive, ended)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_another_plan_touches_only_what_is_different(seed):
+    other = plan_of(PIPELINE.replace("replicas: 3}", "replicas: 4, environment: {A: b}}"))
+    drive, ended = changed(plan_of(PIPELINE), seed, Become(ticket="a", plan=other))
+    sound(drive, ended)
+    launches = [event.process for event in drive.published(events.ProcessLaunched)]
+    if answers(drive)[0].done:
+        assert sorted(launches) == sorted(
+            ["sink-1", "ventilator-1", *2 * ["worker-1", "worker-2", "worker-3"], "worker-4"]
+        )
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_new_stage_is_put_in(seed):
+    """A second sink at the same endpoint, and a source of its own for the workers."""
+    other = plan_of(PIPELINE.replace("sink:", "audit: {role: sink, connect: tasks}\n      sink:"))
+    drive, ended = changed(plan_of(PIPELINE), seed, Become(ticket="a", plan=other))
+    sound(drive, ended)
+
+
+@pytest.mark.parametrize("deaths", [1, 3])
+@pytest.mark.parametrize("seed", SEEDS)
+def test_another_coordinator_takes_over(seed, deaths):
+    drive, ended = changed(plan_of(PIPELINE), seed, deaths=deaths)
+    sound(drive, ended)
+    books_are_right(drive)
+    launches = [event.process for event in drive.published(events.ProcessLaunched)]
+    assert len(launches) == len(set(launches)), f"seed {seed}: somebody was started twice"
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_another_coordinator_takes_over_in_the_middle_of_a_change(seed):
+    requests = [Scale(ticket=str(n), node="worker", replicas=n) for n in (6, 2)]
+    drive, ended = changed(
+        plan_of(PIPELINE), seed, *requests, Restart(ticket="r", target="worker-1"), deaths=3
+    )
+    sound(drive, ended)
+    books_are_right(drive)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_service_goes_down_when_it_is_asked_to(seed):
+    drive, ended = changed(
+        plan_of(PIPELINE), seed, Down(ticket="d"), messages_each=10_000, serves=True, deaths=1
+    )
+    sound(drive, ended)
+    assert drive.published(events.RunDraining)[-1].why == "down"
+
+
+def test_one_ticket_is_served_once():
+    request = Scale(ticket="a", node="worker", replicas=4)
+    drive, ended = changed(plan_of(PIPELINE), 3, request, request, request)
+    sound(drive, ended)
+    assert len(drive.published(events.RunChanged)) == 1
+
+
+@pytest.mark.parametrize(
+    ("request_", "text"),
+    [
+        (Scale(ticket="a", node="workr", replicas=4), "cannot scale 'workr': there is no such node (did you mean 'worker'?)"),
+        (Scale(ticket="a", node="worker", replicas=0), "cannot scale 'worker': 0 is no number of processes (write 1 to 10,000)"),
+        (Scale(ticket="a", node="sink", replicas=2), "cannot scale 'sink': it binds 'results', and nobody would know of another address (let it connect, others bind)"),
+        (Scale(ticket="a", node="ventilator", replicas=2), "cannot scale 'ventilator': its processes share out one stream of items among as many as there are at the start"),
+        (Scale(ticket="a", node="worker", replicas=3), "nothing to do: it runs so already"),
+        (Restart(ticket="a", target="worker-9"), "cannot restart 'worker-9': there is no such node or process (did you mean 'worker'?)"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_is_told(request_, text):
+    drive, ended = changed(plan_of(PIPELINE), 1, request_)
+    sound(drive, ended)
+    assert [answer.text for answer in answers(drive)] == [text]
+
+
+def test_a_run_is_looked_at():
+    drive, ended = changed(plan_of(PIPELINE), 1, Look(ticket="a"))
+    sound(drive, ended)
+    (answer,) = answers(drive)
+    assert [process.name for process in answer.processes] == [
+        *("sink-1", "worker-1", "worker-2", "worker-3", "ventilator-1"),
+    ]
+    assert answer.phase == "working"
