@@ -50,16 +50,17 @@ def report(
         outcome.entries.append(Run(summary=summary, logs=tails(summary, place)))
         outcome.codes.append(summary.exit_code)
         if not on_stdout(documents):
-            terminal.answer(_text(summary, place, terminal) + ("\n" if len(found) > 1 else ""))
+            terminal.answer(told(summary, place, terminal) + ("\n" if len(found) > 1 else ""))
     return write_documents(documents, outcome, terminal)
 
 
 def _in_order(runs: list[tuple[Path, Summary]]) -> list[tuple[Path, Summary]]:
     """The runs as they came: by their starts, and within a second by the places of their patterns in the file."""
-    return sorted(runs, key=lambda run: (run[1].started_at, _first_line(run[0]), run[1].pattern))
+    return sorted(runs, key=lambda run: (run[1].started_at, first_line(run[0]), run[1].pattern))
 
 
-def _first_line(place: Path) -> int:
+def first_line(place: Path) -> int:
+    """Where a run's pattern stands in the file, as its plan tells; 0 where it does not."""
     try:
         plan = msgspec.json.decode((place / PLAN).read_bytes(), type=_PlanLines)
     except (OSError, msgspec.MsgspecError):
@@ -68,10 +69,7 @@ def _first_line(place: Path) -> int:
 
 
 def _rebuilt(place: Path, terminal: Terminal) -> Summary:
-    try:
-        summary = summarise(read_journal(place / EVENTS))
-    except (JournalError, ValueError) as error:
-        raise fault(str(error), code="broken-record", file=str(place)) from error
+    summary = recorded(place)
     if any(problem.text == CUT_SHORT for problem in summary.problems):
         return summary  # the run may still be going on, and writes its own in the end
     try:
@@ -81,7 +79,18 @@ def _rebuilt(place: Path, terminal: Terminal) -> Summary:
     return summary
 
 
-def _text(summary: Summary, place: Path, terminal: Terminal) -> str:
+def recorded(place: Path) -> Summary:
+    """What the journal of a run makes of it; raises CommandError where it cannot be read."""
+    try:
+        return summarise(read_journal(place / EVENTS))
+    except (JournalError, ValueError) as error:
+        raise fault(str(error), code="broken-record", file=str(place)) from error
+
+
+def told(summary: Summary, place: Path, terminal: Terminal, *, shown: str = "", several: bool = False) -> str:
+    """The report of a run, for stdout. `shown` is its directory as the user is told it."""
     names = [process.name for process in summary.processes if process.outcome in ("failed", "killed")]
     logs = {name: last_lines(place / "logs" / f"{name}.log") for name in names}
-    return report_text(summary, logs=logs, place=str(place), style=terminal.out_style)
+    return report_text(
+        summary, logs=logs, place=shown or str(place), style=terminal.out_style, several=several
+    )

@@ -89,7 +89,7 @@ def _conclude(folder: Path) -> Summary:
 
 def _leave(service: Service) -> None:
     """Have supervisord leave; it waits for us."""
-    from orchestrator.engines.supervisord import ask_to_leave  # noqa: PLC0415 - only a service needs it
+    from orchestrator.engines.attended import ask_to_leave  # noqa: PLC0415 - only a service needs it
 
     live = read_live(Path(service.run_dir) / LIVE)
     ask_to_leave(Path(service.sockets))

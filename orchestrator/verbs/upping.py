@@ -35,6 +35,9 @@ from orchestrator.verbs.fault import CommandError, fault
 from orchestrator.verbs.loading import Loaded, Overrides, load, make_plans
 
 CHANGED_WITHIN_S = 300.0
+DRAINS_WITHIN_S = 30
+"""A supervisord that is told to leave gives its coordinator so long, beyond all grace periods, to drain the run."""
+
 _LOOK_EVERY_S = 0.02
 _LEAVES_WITHIN_S = 30.0
 
@@ -148,7 +151,7 @@ class _Start:
         return place
 
     def _start(self, place: RunDir, sockets: Path) -> Live:
-        from orchestrator.engines.supervised import start_service  # noqa: PLC0415 - it alone brings supervisor
+        from orchestrator.engines.attended import start_attended  # noqa: PLC0415 - it alone brings supervisor
 
         plan, seeds = self._plan, (self._options.seed, self._plan.seed)
         service = Service(
@@ -161,9 +164,13 @@ class _Start:
             started_s=time.monotonic(),
         )
         keep_service(service)
-        stop_wait_s = sum(max(spec.stop_grace_s for spec in plan.processes) for _ in plan.stages)
-        pid = start_service(
-            service.place(plan), plan.processes, run_dir=place.path, stop_wait_s=int(stop_wait_s) + 30
+        grace_s = max(spec.stop_grace_s for spec in plan.processes) * len(plan.stages)
+        pid = start_attended(
+            service.place(plan),
+            plan.processes,
+            entry="orchestrator.verbs.serving:main",
+            argument=str(place.path),
+            stop_wait_s=int(grace_s) + DRAINS_WITHIN_S,
         )
         live = Live(
             run_id=place.run_id,

@@ -1,0 +1,125 @@
+"""Which of the runs that go on is meant: found by its topology's file and its pattern, or by its run directory."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestrator.run.live import LIVE, PREFIX, Live, is_alive, live_runs, read_live
+from orchestrator.rundir import LATEST, recorded_runs
+from orchestrator.topology.suggest import did_you_mean_or_list
+from orchestrator.verbs.fault import CommandError, fault
+from orchestrator.verbs.reporting import first_line
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What the command line says of the runs that are meant. A `run_dir` names one, or a folder of several."""
+
+    file: str
+    pattern: str | None = None
+    run_dir: Path | None = None
+
+    @property
+    def name(self) -> str:
+        """What is meant as errors begin with it."""
+        return self.file if self.run_dir is None else str(self.run_dir)
+
+
+def running(wanted: Wanted) -> list[Live]:
+    """The runs that are meant and go on, in the order in which they were begun; of their patterns, all."""
+    found = _of_file(wanted.file) if wanted.run_dir is None else _in_folder(wanted.run_dir)
+    return sorted(found, key=_began)
+
+
+def find(wanted: Wanted) -> list[Live]:
+    """The runs that are meant; raises CommandError where none of them goes on."""
+    runs = running(wanted)
+    if not runs:
+        raise _nothing(wanted)
+    chosen = [live for live in runs if wanted.pattern in (None, live.pattern)]
+    if not chosen:
+        raise not_among(wanted, runs)
+    return chosen
+
+
+def find_one(wanted: Wanted) -> Live:
+    """The one run that is meant; raises CommandError where none goes on, or several do."""
+    runs = find(wanted)
+    if len(runs) > 1:
+        patterns = list(dict.fromkeys(live.pattern for live in runs))
+        places = [shown(live.run_dir) for live in runs]
+        hint = (
+            f"--pattern: {', '.join(patterns)}"
+            if len(patterns) == len(runs)
+            else f"--run-dir: {', '.join(places)}"
+        )
+        text = "cannot tell which run is meant: several go on"
+        raise fault(text, code="several-runs", file=wanted.name, hint=f"say which with {hint}")
+    return runs[0]
+
+
+def not_among(wanted: Wanted, runs: list[Live]) -> CommandError:
+    """Others go on, but none of the pattern that is asked for."""
+    patterns = dict.fromkeys(live.pattern for live in runs)
+    hint = did_you_mean_or_list(wanted.pattern or "", patterns, "running")
+    text = f"nothing of pattern '{wanted.pattern}' is running"
+    return fault(text, code="not-running", file=wanted.name, hint=hint, exit_code=1)
+
+
+def shown(path: str | Path) -> str:
+    """A directory as the user is told it: from where they are, and as `latest` while it is that."""
+    whole, here = Path(path).resolve(), Path.cwd()
+    if LATEST.exists() and LATEST.resolve() == whole:
+        return str(LATEST)
+    return str(whole.relative_to(here)) if whole.is_relative_to(here) else str(path)
+
+
+def _of_file(file: str) -> Iterator[Live]:
+    """A record has the name by which the file was called, in the folder where it really is."""
+    path = Path(file)
+    meant = {str(path.resolve()), str(path.resolve().parent / path.name)}
+    return (live for live in live_runs() if live.file in meant)
+
+
+def _in_folder(folder: Path) -> Iterator[Live]:
+    for path in (folder / LIVE, *folder.glob(f"*/{LIVE}")):
+        live = read_live(path)
+        if live is not None and _is_ours(live) and is_alive(live):
+            yield live
+
+
+def _is_ours(live: Live) -> bool:
+    """Whether the record tells the truth. A run directory may come from anywhere; a private one is this user's."""
+    path = Path(live.sockets)
+    try:
+        found = path.lstat()
+    except OSError:
+        return False
+    private = stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o077
+    return private and path.name.startswith(f"{PREFIX}{os.getuid()}-") and read_live(path / LIVE) == live
+
+
+def _began(live: Live) -> tuple[str, int, str]:
+    """When it began, to the second; within that by the place of its pattern in the file."""
+    when, _, _ = live.run_id.rpartition("-")
+    return when, first_line(Path(live.run_dir)), live.pattern
+
+
+def _nothing(wanted: Wanted) -> CommandError:
+    text, exit_code = "nothing of it is running", 1
+    if wanted.run_dir is None:
+        up = f"orchestrator up {shlex.quote(wanted.file)} brings it up"
+        there, hint = Path(wanted.file).exists(), up
+    else:
+        there, hint = wanted.run_dir.is_dir(), "name the directory of a run that goes on"
+        if recorded_runs(wanted.run_dir):
+            hint = f"orchestrator report {shlex.quote(str(wanted.run_dir))} tells how it ended"
+    if not there:
+        exit_code = 2
+        hint = "there is no such file" if wanted.run_dir is None else "there is no such directory"
+    return fault(text, code="not-running", file=wanted.name, hint=hint, exit_code=exit_code)
