@@ -13,6 +13,7 @@ from orchestrator.outcome.record import Life, Lives, Record
 from orchestrator.outcome.values import (
     Failure,
     Latency,
+    LifeSummary,
     NodeSummary,
     PortSummary,
     ProcessSummary,
@@ -101,8 +102,23 @@ def _process(
         latency=_latency([lives.latencies]),
         finished_s=rounded(finished.at_s) if finished else None,
         elapsed_s=_elapsed_s(lives, go_s),
+        lives=tuple(_life(outline, one) for one in lives.launched) if len(lives.launched) > 1 else (),
     )
     return msgspec.structs.replace(process, rate_per_s=_rate(process, lives, go_s, work_s))
+
+
+def _life(outline: ProcessOutline, life: Life) -> LifeSummary:
+    launched, ended = life.launched, life.ended
+    return LifeSummary(
+        incarnation=life.incarnation,
+        pid=launched.pid if launched else None,
+        outcome=ended.outcome if ended else None,
+        exit_code=ended.exit_code if ended else None,
+        signal=ended.signal if ended else None,
+        launched_s=rounded(launched.at_s) if launched else None,
+        ended_s=rounded(ended.at_s) if ended else None,
+        ports=_ports(outline, ended.ports) if ended else {},
+    )
 
 
 def _unended(outline: ProcessOutline, life: Life) -> str | None:

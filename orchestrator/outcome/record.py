@@ -20,6 +20,7 @@ from orchestrator.run.events import (
     ProcessLaunched,
     ProcessOutline,
     ProcessReady,
+    RunChanged,
     RunEnded,
     RunReady,
     RunStarted,
@@ -105,12 +106,16 @@ class Record:
         for event in events:
             if isinstance(event, RunStarted):
                 start = event
+            elif isinstance(event, RunChanged) and start is not None:
+                start = _changed(start, event.outline)
             self.last_s = event.at_s
             self._keep(event)
         if start is None:
             raise ValueError("cannot summarise a run that never began: its record has no RunStarted")
         self.start = start
-        self.outlines = tuple(sorted((*start.processes, *self._added), key=lambda outline: outline.stage))
+        outlines = {outline.name: outline for outline in start.processes}
+        outlines |= {outline.name: outline for outline in self._added if outline.name not in outlines}
+        self.outlines = tuple(sorted(outlines.values(), key=lambda outline: outline.stage))
 
     def lives(self, process: str) -> Lives:
         """The incarnations of a process."""
@@ -152,6 +157,18 @@ class Record:
                 lives.last.ready = event
             case ProcessFailed():
                 lives.last.failed = event
+
+
+def _changed(before: RunStarted, after: RunStarted) -> RunStarted:
+    """The run as it has become, with all who have been in it."""
+    links = {link.endpoint: link for link in (*before.links, *after.links)}
+    processes = {process.name: process for process in (*before.processes, *after.processes)}
+    return msgspec.structs.replace(
+        after,
+        faults=before.faults,
+        links=tuple(links.values()),
+        processes=tuple(processes.values()),
+    )
 
 
 def _added(one: Count, other: Count) -> Count:

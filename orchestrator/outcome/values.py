@@ -55,12 +55,25 @@ class Failure(Part, frozen=True, kw_only=True):
     item: str = ""
 
 
+class LifeSummary(Part, frozen=True, kw_only=True):
+    """One incarnation of a process that was started again; its counts are its own."""
+
+    incarnation: int
+    pid: int | None = None
+    outcome: str | None = None
+    exit_code: int | None = None
+    signal: str | None = None
+    launched_s: float | None = None
+    ended_s: float | None = None
+    ports: dict[str, PortSummary] = {}
+
+
 class ProcessSummary(Part, frozen=True, kw_only=True):
     """One process; where it was started again, its last incarnation.
 
     `share` is its part of what its node received (of what it sent, where it only sends), null for a node of
     one process. `rate_per_s` counts the same messages over the time that it worked. Counts, `busy_s` and `cpu_s`
-    are those of all its incarnations. `finished_s` is when its part was done, `elapsed_s` how long that took from
+    are those of all its incarnations, which `lives` tells apart where there is more than one. `finished_s` is when its part was done, `elapsed_s` how long that took from
     Go, or from its first launch if that came later.
     """
 
@@ -88,6 +101,7 @@ class ProcessSummary(Part, frozen=True, kw_only=True):
     latency: Latency | None = None
     finished_s: float | None = None
     elapsed_s: float | None = None
+    lives: tuple[LifeSummary, ...] = ()
 
 
 class Replies(Part, frozen=True, kw_only=True):

@@ -10,11 +10,11 @@ from orchestrator.run.member import Member
 Outcome = Literal["finished", "stopped", "failed", "killed", "not_started"]
 
 
-def death(event: events.Exited) -> tuple[str, str]:
-    """Kind and text of the problem that an unwanted end is."""
+def death(event: events.Exited, *, is_role: bool) -> tuple[str, str]:
+    """Kind and text of the problem that an unwanted end is; a role that leaves with 0 has not done its part."""
     if event.signal is not None:
         return "killed", f"killed by {event.signal} at {event.at_s:.2f} s"
-    if event.exit_code == 0:
+    if event.exit_code == 0 and is_role:
         return "failed", "left before its part was done (exit code 0)"
     return "failed", f"exited with code {event.exit_code}"
 

@@ -26,7 +26,6 @@ _SETTINGS = {
     "duration_s": "duration",
     "stall_s": "stall",
     "settle_s": "settle",
-    "expectations": "expect",
 }
 """Of a plan, what changes at once and touches nobody, in the file's words."""
 
@@ -146,7 +145,14 @@ def _moved(old: Plan, new: Plan) -> list[str]:
 
 def _settings(old: Plan, new: Plan) -> list[str]:
     words = [word for field, word in _SETTINGS.items() if getattr(old, field) != getattr(new, field)]
+    if _written(old) != _written(new):
+        words.append("expect")
     return [f"{', '.join(words)} changed: nobody is touched"] if words else []
+
+
+def _written(plan: Plan) -> list[tuple[str, str]]:
+    """The expectations that somebody has written."""
+    return [(one.path, one.condition) for one in plan.expectations if not one.default]
 
 
 def _why_not(old: Plan, new: Plan) -> str:

@@ -179,6 +179,6 @@ def awaited_commands(crew: Crew) -> list[Member]:
         member
         for member in crew.commands()
         if not member.over
-        and member.step >= Step.LAUNCHED
+        and (member.step >= Step.LAUNCHED or (member.was_restarted and not member.called_off))
         and ((member.name in takers and not member.spec.sends) or not roles)
     ]

@@ -202,7 +202,7 @@ class Reports:
         """Whether this end is a failure: it was not ours, or it had to be ours because the process would not go."""
         well = member.ended_by_us or member.left_well or member.stopped_well
         if member.failed is None and (not well or self._is_never_done(member)):
-            kind, text = death(exited)
+            kind, text = death(exited, is_role=member.spec.is_role)
             # What leaves early with 0 says that all is well: no line on exit codes can have meant that.
             died = exited.signal is not None or exited.exit_code != 0
             again = self._again(member, exited.exit_code, exited.signal)

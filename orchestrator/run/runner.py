@@ -145,7 +145,7 @@ class Runner:
         """Go round until the coordinator says that the run is over; `past` is what is known of it already."""
         self._timeout_s = timeout_s
         self._engine.open(self._place, self._planned)
-        slots = 1 + max((spec.slot for spec in self._planned), default=0)
+        slots = 1 + max((spec.slot for spec in self._planned if spec.slot >= 0), default=0)
         self._slots = SlotFile(self._place.slots, slots=0 if past else slots)
         self._control = ControlChannel(self._place.control)
         self._reception = Reception(self._control.context, reception_address(self._place.sockets))

@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 from harness import Project
 
+from orchestrator.run.plan import Plan
+from orchestrator.verbs.loading import load, make_plans
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     here = Path(__file__).parent
@@ -23,6 +26,17 @@ def project(tmp_path: Path) -> Iterator[Project]:
     made = Project(tmp_path)
     yield made
     made.close()
+
+
+@pytest.fixture
+def plan_of_file() -> Callable[[Path], Plan]:
+    """Gives the plan of the only pattern of a file."""
+
+    def plan(path: Path) -> Plan:
+        (one,) = make_plans(load(str(path), ()), None)
+        return one
+
+    return plan
 
 
 @pytest.fixture

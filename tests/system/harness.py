@@ -17,6 +17,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from orchestrator.run.live import LIVE, read_live
+from orchestrator.run.reception import Asker, reception_address, ticket
+from orchestrator.run.requests import Answer, Request
+
+ENGINES = ("local", "supervisor")
+
 MARKER = "SYSTEM_TEST_RUN"
 """In the environment of everything that a run starts, so that what it leaves behind can be found."""
 
@@ -180,6 +186,12 @@ class Run:
     def signal(self, number: int) -> None:
         """Send the orchestrator a signal."""
         self.process.send_signal(number)
+
+    def ask(self, make: Callable[..., Request], within_s: float = DEADLINE_S, **fields: Any) -> Answer:
+        """Ask the run for something, as somebody at another terminal; the answer."""
+        live = wait_until(lambda: read_live(self.run_dir / LIVE), "the record of the live run")
+        with Asker(reception_address(live.sockets)) as asker:
+            return asker.ask(make(ticket=ticket(), **fields), within_s=within_s)
 
     def living(self) -> list[int]:
         """What lives of this run, the orchestrator and its fork server included."""

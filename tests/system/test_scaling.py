@@ -1,0 +1,164 @@
+"""Processes come and go while a run goes on, under both engines, and nothing is lost or done twice."""
+
+import json
+
+import pytest
+from harness import ENGINES, wait_until
+
+from orchestrator.run.requests import Become, Look, Restart, Scale
+
+pytestmark = [pytest.mark.system, pytest.mark.slow]
+
+TASKS = 200_000
+BATCH = f"""
+    p:
+      endpoints: {{tasks: ipc, results: ipc}}
+      nodes:
+        ventilator: {{role: ventilator, bind: tasks, params: {{count: {TASKS}, rate: 50000}}}}
+        worker: {{role: worker, connect: [tasks, results], replicas: 3, params: {{call: "roles.functions:echo"}}}}
+        sink: {{role: sink, bind: results, params: {{into: done.jsonl}}}}
+"""
+
+
+def done(project, name="done.jsonl"):
+    return [json.loads(line) for line in (project.folder / name).read_text().splitlines()]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_3_to_12_to_2_workers_during_a_batch(project, engine):
+    project.topology(BATCH)
+    run = project.start("--engine", engine)
+    run.wait_for("RunReady")
+    for replicas in (12, 2):
+        answer = run.ask(Scale, node="worker", replicas=replicas)
+        assert answer.done, answer.text
+    assert not run.events("ProcessFinished", process="ventilator-1"), (
+        "the batch was over before the change was"
+    )
+    outcome = run.outcome().balanced()
+    assert sorted(done(project)) == list(range(1, TASKS + 1))
+    assert outcome.links["tasks"]["received"] == TASKS
+    workers = outcome.of_node("worker")
+    assert len(workers) == 12
+    assert all(process["outcome"] == "finished" for process in workers)
+    assert all(process["ports"]["tasks"]["received"] > 0 for process in workers)
+    left = [
+        event["process"] for event in run.events("ProcessEnded") if event["at_s"] < outcome.summary["work_s"]
+    ]
+    assert sorted(left) == sorted(f"worker-{number}" for number in range(3, 13))
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("target", ["worker", "sink"])
+def test_a_new_start_in_the_middle_loses_nothing(project, engine, target):
+    project.topology(BATCH.replace("into: done.jsonl", ""))
+    run = project.start("--engine", engine)
+    run.wait_for("RunReady")
+    assert run.ask(Restart, target=target).done
+    outcome = run.outcome().balanced()
+    assert {process["restarts"] for process in outcome.of_node(target)} == {1}
+    assert outcome.links["results"]["received"] == TASKS
+
+
+def test_slow_workers_finish_what_they_have(project):
+    """Those that stay have a queue, too; all of it is done before anyone goes."""
+    project.topology("""
+        p:
+          endpoints: {tasks: ipc, results: ipc}
+          nodes:
+            ventilator: {role: ventilator, bind: tasks, params: {count: 150, workload_ms: [1, 10], rate: 100}}
+            worker: {role: worker, connect: [tasks, results], replicas: 4}
+            sink: {role: sink, bind: results}
+    """)
+    run = project.start()
+    run.wait_for("RunReady")
+    assert run.ask(Scale, node="worker", replicas=1).done
+    run.outcome().balanced()
+
+
+def test_a_worker_that_does_not_come_to_rest_stays(project):
+    project.write(
+        "work.py",
+        """
+        import time
+
+        def hard(task):
+            if task == 5:
+                time.sleep(6)
+            return task
+    """,
+    )
+    project.topology("""
+        p:
+          stall: 1s
+          endpoints: {tasks: ipc, results: ipc}
+          nodes:
+            ventilator: {role: ventilator, bind: tasks, params: {count: 100, rate: 40}}
+            worker:
+              role: worker
+              connect: [tasks, results]
+              replicas: 2
+              params: {call: "work:hard"}
+              stop_grace_period: 1s
+            sink: {role: sink, bind: results, stop_grace_period: 1s}
+    """)
+    run = project.start("--set", "p.nodes.ventilator.stop_grace_period=1s")
+    run.wait_for("RunReady")
+
+    def reading():
+        return {process.name: process for process in run.ask(Look).processes}
+
+    wait_until(lambda: (reading()["ventilator-1"].sent or 0) > 10, "the fifth task to be in hand")
+    answer = run.ask(Scale, node="worker", replicas=1)
+    assert not answer.done
+    assert "did not come to rest within 1 s: worker-1 is at work; all is as it was" in answer.text
+    outcome = run.outcome().balanced()
+    assert len(outcome.of_node("worker")) == 2
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_publishers_and_subscribers_change_while_they_run(project, engine):
+    project.topology("""
+        p:
+          endpoints: {updates: ipc}
+          nodes:
+            publisher: {role: publisher, bind: updates, params: {count: 300, rate: 100}}
+            subscriber: {role: subscriber, connect: updates, replicas: 1}
+    """)
+    run = project.start("--engine", engine)
+    run.wait_for("RunReady")
+    assert run.ask(Scale, node="subscriber", replicas=4).done
+    assert run.ask(Scale, node="subscriber", replicas=2).done
+    outcome = run.outcome().passed()
+    received = [process["ports"]["updates"]["received"] for process in outcome.of_node("subscriber")]
+    assert received[0] == 300
+    assert 0 < received[2] < received[1] < 300
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_an_edited_file_touches_only_what_is_different(project, engine, plan_of_file):
+    text = """
+        p:
+          endpoints: {tasks: ipc, results: ipc}
+          nodes:
+            ventilator: {role: ventilator, bind: tasks, params: {count: 100000, rate: 25000}}
+            worker: {role: worker, connect: [tasks, results], replicas: 2, params: {call: "roles.functions:echo"}}
+            sink: {role: sink, bind: results}
+    """
+    project.topology(text)
+    run = project.start("--engine", engine)
+    run.wait_for("RunReady")
+    pids = {process.name: process.pid for process in run.ask(Look).processes}
+    edited = text.replace("replicas: 2", "replicas: 3").replace(
+        "sink: {",
+        "audit: {role: worker, connect: [tasks, results], params: {call: 'roles.functions:echo'}}\n            sink: {",
+    )
+    project.topology(edited)
+    answer = run.ask(Become, plan=plan_of_file(project.folder / "topology.yaml"))
+    assert answer.done, answer.text
+    assert answer.text == "worker: 2 → 3 processes: worker-3 comes; audit: new, 1 process"
+    now = {process.name: process.pid for process in run.ask(Look).processes}
+    assert pids.items() <= now.items()
+    outcome = run.outcome().balanced()
+    assert outcome.of_node("audit")[0]["ports"]["tasks"]["received"] > 0
+    assert outcome.summary["stages"][1] == ["worker", "audit"]
