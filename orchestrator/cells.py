@@ -120,6 +120,20 @@ def seconds(value_s: float | None) -> str:
     return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {rest_s:02} s"
 
 
+def uptime(value_s: float | None) -> str:
+    """For how long something has been running, as `4.2s`, `3m12s`, `2h03m` or `5d04h`; cut off, not rounded."""
+    if value_s is None:
+        return NONE
+    minutes, rest_s = divmod(int(value_s), 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    if days:
+        return f"{days}d{hours:02}h"
+    if hours:
+        return f"{hours}h{minutes:02}m"
+    return f"{minutes}m{rest_s:02}s" if minutes else f"{int(value_s * 10) / 10:.1f}s"
+
+
 def rate(per_s: float | None) -> str:
     """Messages a second, as `53/s`."""
     if per_s is None:

@@ -14,63 +14,12 @@ from pathlib import Path
 
 import click
 
+from orchestrator.cli_live import LIVE_COMMANDS
+from orchestrator.options import DEFAULT_FILE, FILE, JSON, JUNIT, MARKDOWN, PATTERN, SET, Duration
 from orchestrator.terminal import Terminal, terminal
-from orchestrator.topology.durations import parse_duration
 from orchestrator.verbs.fault import CommandError
 
-DEFAULT_FILE = "topology.yaml"
 INTERRUPTED = 130
-
-
-class Override(click.ParamType[tuple[str, str]]):
-    """`PATH=VALUE`, as the path and the value's text."""
-
-    name = "PATH=VALUE"
-
-    def convert(
-        self, value: str, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[str, str]:
-        """Split at the first `=`."""
-        path, sign, text = value.partition("=")
-        if not sign or not path.strip():
-            self.fail(
-                f"cannot read '{value}': it is no PATH=VALUE (as pipeline.nodes.worker.replicas=8)",
-                param,
-                ctx,
-            )
-        return path.strip(), text
-
-
-class Duration(click.ParamType[float]):
-    """A duration with its unit, in seconds."""
-
-    name = "D"
-
-    def convert(self, value: str | float, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Read `250ms`, `10s`, `1m30s`; it must be more than none."""
-        try:
-            duration_s = value if isinstance(value, float) else parse_duration(str(value))
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
-        if duration_s <= 0:
-            self.fail("cannot take 0: it is no time at all (leave it out for 10m)", param, ctx)
-        return duration_s
-
-
-_file = click.argument("file", default=DEFAULT_FILE, metavar="[FILE]")
-_pattern = click.option("--pattern", metavar="NAME", help="One pattern; without it all, one after another.")
-_set = click.option(
-    "--set",
-    "overrides",
-    type=Override(),
-    multiple=True,
-    help="Use another value, as pipeline.nodes.worker.replicas=8. May be repeated.",
-)
-_json = click.option("--json", "json", metavar="PATH|-", help="Write a JSON document there; - is stdout.")
-_junit = click.option(
-    "--junit", "junit", metavar="PATH|-", help="Write JUnit XML there: a case a process and an expectation."
-)
-_markdown = click.option("--markdown", "markdown", metavar="PATH|-", help="Write a page in Markdown there.")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -84,10 +33,10 @@ def commands() -> None:
 
 
 @commands.command("run")
-@_file
-@_pattern
+@FILE
+@PATTERN
 @click.option("--engine", type=click.Choice(["local", "supervisor"]), default="local", show_default=True)
-@_set
+@SET
 @click.option(
     "--timeout", type=Duration(), help="End a run that takes longer (default 10m; none with a duration)."
 )
@@ -95,9 +44,9 @@ def commands() -> None:
     "--seed", type=click.IntRange(min=0), help="Makes chance repeatable (default: the pattern's, or any)."
 )
 @click.option("--run-dir", type=click.Path(path_type=Path, file_okay=False), help="Keep the record there.")
-@_json
-@_junit
-@_markdown
+@JSON
+@JUNIT
+@MARKDOWN
 @click.option("--quiet", is_flag=True, help="Show neither progress nor what roles print.")
 def run_command(  # noqa: PLR0917 - click passes them by name
     file: str,
@@ -140,7 +89,7 @@ def run_command(  # noqa: PLR0917 - click passes them by name
 
 @commands.command("validate")
 @click.argument("files", nargs=-1, metavar="[FILE]...")
-@_set
+@SET
 @click.option("--json", "json", is_flag=True, help="Print a JSON document.")
 def validate_command(files: Sequence[str], overrides: Sequence[tuple[str, str]], json: bool) -> int:
     """Check topologies; start nothing, import nothing of theirs."""
@@ -157,23 +106,34 @@ def validate_command(files: Sequence[str], overrides: Sequence[tuple[str, str]],
 
 
 @commands.command("plan")
-@_file
-@_pattern
-@_set
-@_json
+@FILE
+@PATTERN
+@SET
+@JSON
+@click.option(
+    "--diff",
+    type=click.Path(path_type=Path),
+    metavar="RUN_DIR",
+    help="Show instead what up would change of the run whose record is there.",
+)
 def plan_command(
-    file: str, pattern: str | None, overrides: Sequence[tuple[str, str]], json: str | None
+    file: str, pattern: str | None, overrides: Sequence[tuple[str, str]], json: str | None, diff: Path | None
 ) -> int:
     """Show stages, processes, addresses and sockets, and why in that order; start nothing."""
+    from orchestrator.verbs.comparing import plan_difference  # noqa: PLC0415 - start-up
     from orchestrator.verbs.showing import plan  # noqa: PLC0415 - start-up
 
+    if diff is not None:
+        return plan_difference(
+            file, diff, pattern=pattern, overrides=overrides, json=json, terminal=_terminal()
+        )
     return plan(file, pattern=pattern, overrides=overrides, json=json, terminal=_terminal())
 
 
 @commands.command("graph")
-@_file
-@_pattern
-@_set
+@FILE
+@PATTERN
+@SET
 @click.option("--format", "form", type=click.Choice(["mermaid", "dot"]), default="mermaid", show_default=True)
 def graph_command(file: str, pattern: str | None, overrides: Sequence[tuple[str, str]], form: str) -> int:
     """Print the topology as a picture."""
@@ -192,9 +152,9 @@ def schema_command() -> int:
 
 @commands.command("report")
 @click.argument("run_dir", type=click.Path(path_type=Path))
-@_json
-@_junit
-@_markdown
+@JSON
+@JUNIT
+@MARKDOWN
 def report_command(run_dir: Path, json: str | None, junit: str | None, markdown: str | None) -> int:
     """Rebuild the report and summary.json of a run from its events.jsonl.
 
@@ -203,6 +163,10 @@ def report_command(run_dir: Path, json: str | None, junit: str | None, markdown:
     from orchestrator.verbs.reporting import report  # noqa: PLC0415 - start-up
 
     return report(run_dir, json=json, junit=junit, markdown=markdown, terminal=_terminal())
+
+
+for _command in LIVE_COMMANDS:
+    commands.add_command(_command)
 
 
 def _terminal() -> Terminal:

@@ -21,9 +21,9 @@ class Terminal:
     err_style: Style = plain
     live: bool = False
 
-    def answer(self, text: str) -> None:
-        """Write what was asked for; a reader that has gone away has seen enough."""
-        _write(self.out, text)
+    def answer(self, text: str) -> bool:
+        """Write what was asked for; False where the reader has gone away, and has seen enough."""
+        return _write(self.out, text)
 
     def tell(self, text: str) -> None:
         """Write what is to be known beside it."""
@@ -57,10 +57,12 @@ def _draws(stream: TextIO, environment: Mapping[str, str]) -> bool:
     return stream.isatty() and environment.get("TERM") != "dumb"
 
 
-def _write(stream: TextIO, text: str) -> None:
+def _write(stream: TextIO, text: str) -> bool:
     try:
         stream.write(text)
         stream.flush()
     except BrokenPipeError:
         # The interpreter flushes once more when it ends and would complain of it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        return False
+    return True

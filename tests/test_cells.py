@@ -1,6 +1,19 @@
 import pytest
 
-from orchestrator.cells import Cell, ansi, count, memory, pad, percent, printable, rate, seconds, table, width
+from orchestrator.cells import (
+    Cell,
+    ansi,
+    count,
+    memory,
+    pad,
+    percent,
+    printable,
+    rate,
+    seconds,
+    table,
+    uptime,
+    width,
+)
 
 
 @pytest.mark.parametrize(
@@ -37,6 +50,17 @@ def test_units():
     ]
     assert [rate(2.25), rate(12345.6)] == ["2.2/s", "12,346/s"]
     assert [percent(0.335), memory(21_400_000), memory(12_300_000_000)] == ["34 %", "21 MB", "12.3 GB"]
+
+
+@pytest.mark.parametrize(
+    ("value_s", "told"),
+    [
+        (None, "–"), (0.0, "0.0s"), (4.29, "4.2s"), (59.99, "59.9s"), (60.0, "1m00s"), (192.9, "3m12s"),
+        (3599.9, "59m59s"), (7380.0, "2h03m"), (86399.0, "23h59m"), (446400.0, "5d04h"),
+    ],
+)  # fmt: skip
+def test_for_how_long_something_runs(value_s, told):
+    assert uptime(value_s) == told
 
 
 def test_a_table_stands_in_columns_whatever_its_colours():

@@ -48,7 +48,10 @@ def call(capsys):
 def test_help_names_every_verb(call):
     code, out, _ = call("--help")
     assert code == 0
-    for verb in ("run", "validate", "plan", "graph", "schema", "report"):
+    for verb in (
+        *("run", "validate", "plan", "graph", "schema", "report"),
+        *("ps", "logs", "scale", "restart", "down"),
+    ):
         assert f"\n  {verb} " in out
 
 
@@ -99,6 +102,25 @@ def test_it_runs_as_a_module():
         ["report", ".", "--junit", "out", "--markdown", "out"],
         ["validate", "nothing.yaml"],
         ["validate", "."],
+        ["plan", "--diff", "nowhere"],
+        ["scale"],
+        ["scale", "worker"],
+        ["scale", "worker="],
+        ["scale", "worker=two"],
+        ["scale", "worker=-1"],
+        ["scale", "worker=1.5"],
+        ["scale", "worker=1234567890"],
+        ["scale", "=2"],
+        ["scale", "worker=2", "--timeout", "0s"],
+        ["restart"],
+        ["logs", "--lines", "-1"],
+        ["logs", "-n", "x"],
+        ["ps", "a.yaml", "b.yaml"],
+        ["ps", "nothing.yaml"],
+        ["ps", "--run-dir", "nowhere"],
+        ["logs", "--file", "nothing.yaml"],
+        ["down", "nothing.yaml"],
+        ["down", "--timeout", "5"],
     ],
     ids=" ".join,
 )
@@ -115,6 +137,13 @@ def test_an_engine_of_a_later_version_is_named(call):
 
 def test_a_duration_without_a_unit_is_explained(call):
     assert "write 5s or 5ms" in call("run", "--timeout", "5")[2]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "usual"), [(["run"], "10m"), (["scale", "a=1"], "5m"), (["down"], "1m")]
+)
+def test_no_time_at_all_is_explained(call, arguments, usual):
+    assert f"leave it out for {usual}" in call(*arguments, "--timeout", "0s")[2]
 
 
 def test_validate_counts_what_it_checked(call):

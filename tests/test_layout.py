@@ -9,16 +9,18 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 
-CONTRACTS = {"roles.kit.histogram", "roles.kit.messages", "roles.kit.slot", "roles.kit.spec"}
+CONTRACTS = {f"roles.kit.{name}" for name in ("errand", "histogram", "messages", "slot", "spec")}
 """What the orchestrator may know of the roles' kit."""
 
 PURE = {
     "orchestrator.cells",
     "orchestrator.directions",
+    "orchestrator.engines.supervisord_config",
     "orchestrator.graph",
     "orchestrator.mermaid",
     "orchestrator.planpage",
     "orchestrator.observers.board",
+    "orchestrator.observers.prefixes",
     "orchestrator.observers.stages",
     "orchestrator.observers.totals",
     *(
@@ -27,10 +29,13 @@ PURE = {
             "addresses",
             "bookkeeping",
             "books",
+            "changing",
             "commands",
             "coordinator",
             "departures",
             "crew",
+            "desk",
+            "difference",
             "endings",
             "events",
             "experiment",
@@ -38,12 +43,18 @@ PURE = {
             "graph",
             "joining",
             "launcher",
+            "leaving",
             "member",
             "order",
             "outline",
             "plan",
             "planner",
+            "recall",
             "reports",
+            "requests",
+            "restarts",
+            "scaling",
+            "states",
             "stopper",
             "tolerance",
         )
@@ -75,7 +86,12 @@ CALLS = {"__import__", "breakpoint", "eval", "exec", "input", "open", "print"}
 
 LAYERS = {
     "orchestrator.topology": set(),
-    "orchestrator.run": {"orchestrator.topology", "orchestrator.engines"},
+    "orchestrator.run": {
+        "orchestrator.topology",
+        "orchestrator.engines",
+        "orchestrator.cells",
+        "orchestrator.directions",
+    },
     "orchestrator.engines": {"orchestrator.run"},
     "orchestrator.outcome": {
         "orchestrator.topology",
@@ -116,8 +132,12 @@ LAYERS = {
         "orchestrator.sources",
         "orchestrator.terminal",
     },
+    "orchestrator.options": {"orchestrator.topology"},
+    "orchestrator.cli_live": {"orchestrator.options", "orchestrator.terminal", "orchestrator.verbs"},
     "orchestrator.cli": {
-        "orchestrator.topology",
+        "orchestrator.cli_live",
+        "orchestrator.engines",
+        "orchestrator.options",
         "orchestrator.run",
         "orchestrator.terminal",
         "orchestrator.verbs",
@@ -126,10 +146,10 @@ LAYERS = {
 }
 """What each package, or module beside the packages, takes from the others; nothing takes from above."""
 
-ENGINE_USERS = {"orchestrator.run.runner", "orchestrator.run.sockets"}
+ENGINE_USERS = {f"orchestrator.run.{name}" for name in ("runner", "service", "sockets")}
 """Of `run` these alone know that there are engines."""
 
-VALUES = {f"orchestrator.run.{name}" for name in ("commands", "events", "plan")}
+VALUES = {f"orchestrator.run.{name}" for name in ("commands", "events", "plan", "requests")}
 """What an engine may know of `run`: values, and nobody who decides."""
 
 

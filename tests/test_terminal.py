@@ -1,9 +1,10 @@
 import io
+import os
 
 import pytest
 
 from orchestrator.cells import ansi, plain
-from orchestrator.terminal import terminal
+from orchestrator.terminal import Terminal, terminal
 
 
 class Tty(io.StringIO):
@@ -29,3 +30,12 @@ def test_colour_and_drawing(monkeypatch, stream, environment, style, live):
     monkeypatch.setattr("sys.stderr", stream())
     made = terminal(environment)
     assert (made.out_style, made.err_style, made.live) == (style, style, live)
+
+
+def test_whoever_writes_learns_that_nobody_reads():
+    reading, writing = os.pipe()
+    with os.fdopen(writing, "w") as out:
+        made = Terminal(out=out, err=out)
+        assert made.answer("one\n")
+        os.close(reading)
+        assert not made.answer("two\n")

@@ -22,3 +22,14 @@ def _supervisor(clock: Clock) -> Engine:
     from orchestrator.engines.supervisor import SupervisorEngine  # noqa: PLC0415 - it alone brings supervisor
 
     return SupervisorEngine(clock, owns=True)
+
+
+def attached() -> EngineChoice:
+    """The engine `supervisor` for a coordinator that supervisord itself has started."""
+    return EngineChoice("supervisor", _attached)
+
+
+def _attached(clock: Clock) -> Engine:
+    from orchestrator.engines.supervisor import SupervisorEngine  # noqa: PLC0415 - it alone brings supervisor
+
+    return SupervisorEngine(clock, owns=False)

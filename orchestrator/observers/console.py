@@ -5,22 +5,12 @@ Lines are only ever added, but for the progress on a terminal, which a `Canvas` 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol, TextIO
 
-from orchestrator.cells import (
-    NAME_COLOURS,
-    Style,
-    count,
-    name_list,
-    pad,
-    plain,
-    plural,
-    printable,
-    rate,
-    width,
-)
+from orchestrator.cells import Style, count, name_list, plain, plural, printable, rate
 from orchestrator.observers.board import Board, Row
+from orchestrator.observers.prefixes import Prefixes
 from orchestrator.observers.stages import stage_lines
 from orchestrator.observers.tail import LogTail
 from orchestrator.run.events import (
@@ -30,7 +20,6 @@ from orchestrator.run.events import (
     ProcessAdded,
     ProcessEnded,
     ProcessLaunched,
-    ProcessOutline,
     Progress,
     RunDraining,
     RunEnded,
@@ -42,7 +31,6 @@ _PLAIN_EVERY_S = 5.0
 _DRAW_EVERY_S = 0.1
 _LOGS_A_LOOK = 50
 _PROBLEM_WAITS_S = 1.0
-_WIDEST_PREFIX = 24
 
 
 class Drawing(Protocol):
@@ -81,7 +69,7 @@ class Console:
         self._canvas = canvas
         self._drawing: Drawing | None = None
         self._board: Board | None = None
-        self._prefixes = _Prefixes(style)
+        self._prefixes = Prefixes(style)
         self._running: list[str] = []
         self._waiting: list[ProblemFound] = []
         self._shown_s = 0.0
@@ -115,7 +103,7 @@ class Console:
             case ProcessLaunched():
                 self._launched(event)
             case ProcessAdded():
-                self._prefixes.add([event.outline])
+                self._prefixes.add({event.outline.name: event.outline.node})
             case FaultFired():
                 self._fault(event)
             case RunReady():
@@ -137,7 +125,7 @@ class Console:
 
     def _start(self, event: RunStarted) -> None:
         self._board = Board(event, self._totals)
-        self._prefixes.add(event.processes)
+        self._prefixes.add({process.name: process.node for process in event.processes})
         head = printable(f": {event.description}") if event.description else ""
         self._line(self._style("bold", event.pattern) + head)
         for line in stage_lines(event.stages):
@@ -223,28 +211,3 @@ def _told(row: Row) -> str:
     parts = [f"{count(number)} {name}" for name, number in counts if number is not None]
     speed = f" ({rate(row.rate_per_s)})" if row.rate_per_s else ""
     return f"{row.name} {', '.join(parts)}{speed}" if parts else row.name
-
-
-class _Prefixes:
-    """`worker-1 | ` for each process, all of one width, coloured by node."""
-
-    def __init__(self, style: Style) -> None:
-        self._style = style
-        self._nodes: dict[str, str] = {}
-        self._colours: dict[str, str] = {}
-        self._column = 0
-
-    def add(self, outlines: Sequence[ProcessOutline]) -> None:
-        """Make room for these processes."""
-        for outline in outlines:
-            self._nodes[outline.name] = outline.node
-            self._colours.setdefault(outline.node, f"name{len(self._colours) % NAME_COLOURS}")
-        self._column = min(
-            _WIDEST_PREFIX, max([self._column, *(width(outline.name) for outline in outlines)])
-        )
-
-    def of(self, process: str) -> str:
-        """What each line of a process begins with."""
-        if process not in self._nodes:
-            return f"{process} | "
-        return self._style(self._colours[self._nodes[process]], f"{pad(process, self._column)} | ")

@@ -15,6 +15,9 @@ from orchestrator.topology.suggest import did_you_mean_or_list
 from orchestrator.verbs.fault import CommandError, fault
 from orchestrator.verbs.reporting import first_line
 
+NOT_RUNNING = 1
+"""The exit code where all is in order but that nothing goes on."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
@@ -43,7 +46,11 @@ def find(wanted: Wanted) -> list[Live]:
         raise _nothing(wanted)
     chosen = [live for live in runs if wanted.pattern in (None, live.pattern)]
     if not chosen:
-        raise not_among(wanted, runs)
+        hint = did_you_mean_or_list(
+            wanted.pattern or "", dict.fromkeys(live.pattern for live in runs), "running"
+        )
+        text = f"nothing of pattern '{wanted.pattern}' is running"
+        raise fault(text, code="not-running", file=wanted.name, hint=hint, exit_code=NOT_RUNNING)
     return chosen
 
 
@@ -61,14 +68,6 @@ def find_one(wanted: Wanted) -> Live:
         text = "cannot tell which run is meant: several go on"
         raise fault(text, code="several-runs", file=wanted.name, hint=f"say which with {hint}")
     return runs[0]
-
-
-def not_among(wanted: Wanted, runs: list[Live]) -> CommandError:
-    """Others go on, but none of the pattern that is asked for."""
-    patterns = dict.fromkeys(live.pattern for live in runs)
-    hint = did_you_mean_or_list(wanted.pattern or "", patterns, "running")
-    text = f"nothing of pattern '{wanted.pattern}' is running"
-    return fault(text, code="not-running", file=wanted.name, hint=hint, exit_code=1)
 
 
 def shown(path: str | Path) -> str:
@@ -96,12 +95,17 @@ def _in_folder(folder: Path) -> Iterator[Live]:
 def _is_ours(live: Live) -> bool:
     """Whether the record tells the truth. A run directory may come from anywhere; a private one is this user's."""
     path = Path(live.sockets)
+    return is_private(path) and read_live(path / LIVE) == live
+
+
+def is_private(path: Path) -> bool:
+    """Whether that is a private directory of a run of this user's."""
     try:
         found = path.lstat()
     except OSError:
         return False
-    private = stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o077
-    return private and path.name.startswith(f"{PREFIX}{os.getuid()}-") and read_live(path / LIVE) == live
+    own = stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o077
+    return own and path.name.startswith(f"{PREFIX}{os.getuid()}-")
 
 
 def _began(live: Live) -> tuple[str, int, str]:
@@ -111,7 +115,7 @@ def _began(live: Live) -> tuple[str, int, str]:
 
 
 def _nothing(wanted: Wanted) -> CommandError:
-    text, exit_code = "nothing of it is running", 1
+    text, exit_code = "nothing of it is running", NOT_RUNNING
     if wanted.run_dir is None:
         up = f"orchestrator up {shlex.quote(wanted.file)} brings it up"
         there, hint = Path(wanted.file).exists(), up

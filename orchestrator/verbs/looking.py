@@ -49,10 +49,10 @@ def ps(wanted: Wanted, *, json: bool, terminal: Terminal) -> int:
                 terminal.answer(_document([], error.problems))
             raise
         seen, faults = _look_at(runs, wanted)
-    for error in faults:
-        terminal.tell(f"{error.text}\n")
+    for told in faults:
+        terminal.tell(f"{told.text}\n")
     if json:
-        terminal.answer(_document(seen, [problem for error in faults for problem in error.problems]))
+        terminal.answer(_document(seen, [problem for told in faults for problem in told.problems]))
     else:
         terminal.answer("\n".join(_told(one, terminal, several=len(runs) > 1) for one in seen))
     return 1 if faults else 0
