@@ -58,7 +58,7 @@ def _script(entry: str, argument: str) -> str:
     module, _, function = entry.partition(":")
     root = str(Path(__file__).absolute().parents[2])
     code = (
-        f"import sys; root = {ascii(root)}; root in sys.path or sys.path.insert(0, root); "
+        f"import sys; root = {root!a}; root in sys.path or sys.path.insert(0, root); "
         f"from {module} import {function}; {function}(sys.argv[1])"
     )
     words = [sys.executable, "-P", "-c", code, argument]

@@ -149,10 +149,9 @@ class ScriptedWorld:
         return self._exit(process, at_s, None, signal)
 
     def lose_coordinator(self) -> None:
-        """What was told and not heard is lost, nobody is held any more, and who was being started never was."""
+        """What was told and not heard is lost, and who was being started never was."""
         for process in self.processes.values():
             process.inbox.clear()
-            process.held.clear()
             if process.step == "starting":
                 process.step = "planned"
 

@@ -25,6 +25,7 @@ from orchestrator.run.plan import Plan
 from orchestrator.run.requests import Answer, Become, Request, Restart, Scale
 from orchestrator.run.scaling import scaled
 from orchestrator.topology.suggest import did_you_mean_or_list
+from roles.kit.messages import Release
 
 KEPT_ANSWERS = 64
 """So many answers are kept for askers who ask once more."""
@@ -40,6 +41,7 @@ class _Change:
     leave: Leave
     coming: list[Member] = field(default_factory=list)
     left: bool = False
+    taken_up: bool = False
 
 
 class Changes:
@@ -86,24 +88,30 @@ class Changes:
         """The run is coming to its end: who is held sends again, who was to come need not."""
         change, self._now = self._now, None
         if change is not None:
-            change.leave.release()
+            self._release(change)
             for member in change.coming:
                 member.returns = False
             self._end(change.ticket, "the run is coming to its end", done=False)
         while self._waiting:
             self._answer(self._waiting.popleft().ticket, "the run is coming to its end", done=False)
 
-    def take_up(self, told: RunChanged, again: Iterable[str]) -> None:
-        """Go on with a change that an earlier coordinator has begun; `again` are those still to be started again."""
-        members = self._crew.members
-        leaving = [members[name] for name in told.leaving if name in members]
-        to_restart = [members[name] for name in again if name in members]
-        coming = [
-            members[spec.name]
-            for spec in self._crew.plan.processes
-            if members[spec.name].step is Step.PLANNED and spec.start_delay_s is None
-        ]
-        self._start("", self._crew.plan, told.changes, leaving=leaving, again=to_restart, coming=coming)
+    def take_up(self, told: RunChanged, coming: Iterable[str], again: Iterable[str]) -> None:
+        """Go on with a change that an earlier coordinator has begun, with those that are still to come or come again."""
+        crew, members = self._crew, self._crew.members
+        to_start = [members[name] for name in again]
+        leavers = [members[name] for name in told.leaving] + to_start
+        for member in to_start:
+            member.returns = True
+        # Some of them may have gone by now, and their senders been held since before that.
+        leave = Leave(crew, self._books, leavers, sources(crew.plan))
+        to_come = [*(members[name] for name in coming), *to_start]
+        self._now = _Change("", crew.plan, told.changes, leave, coming=to_come, taken_up=True)
+
+    def release_all(self) -> None:
+        """Let everyone send again: an earlier coordinator may have held anybody."""
+        for member in self._crew.roles():
+            for port in member.spec.ports:
+                self._crew.tell(member, Release(port=port.name))
 
     def _is_now(self, ticket: str) -> bool:
         return self._now is not None and self._now.ticket == ticket
@@ -136,7 +144,7 @@ class Changes:
         members = self._crew.members
         leaving = [members[name] for name in found.leaving]
         again = [members[name] for name in found.again]
-        self._tell(found.changes, leaving, again)
+        self._tell(found.changes, coming, leaving, again)
         self._start(ticket, before, found.changes, leaving=leaving, again=again, coming=coming)
 
     def _newcomers(self, plan: Plan, found: Difference) -> list[Member]:
@@ -169,10 +177,16 @@ class Changes:
             raise ValueError(f"cannot restart '{target}': it is started by somebody else")
         names = name_list([member.name for member in again])
         changes = (f"{names} {'starts' if len(again) == 1 else 'start'} again",)
-        self._tell(changes, [], again)
+        self._tell(changes, [], [], again)
         self._start(ticket, self._crew.plan, changes, leaving=[], again=again, coming=[])
 
-    def _tell(self, changes: tuple[str, ...], leaving: Iterable[Member], again: Iterable[Member]) -> None:
+    def _tell(
+        self,
+        changes: tuple[str, ...],
+        coming: Iterable[Member],
+        leaving: Iterable[Member],
+        again: Iterable[Member],
+    ) -> None:
         crew = self._crew
         crew.order(Keep(crew.plan))
         crew.publish(
@@ -180,6 +194,7 @@ class Changes:
                 at_s=crew.now_s,
                 changes=changes,
                 outline=self._outline(),
+                coming=tuple(member.name for member in coming),
                 leaving=tuple(member.name for member in leaving),
                 again=tuple(member.name for member in again),
             )
@@ -220,7 +235,7 @@ class Changes:
                 member.called_off = False
         if self._all_came(change):
             self._now = None
-            change.leave.release()
+            self._release(change)
             self._end(change.ticket, "; ".join(change.changes), done=True)
 
     def _all_came(self, change: _Change) -> bool:
@@ -239,7 +254,7 @@ class Changes:
         self._now = None
         for member in change.leave.leavers:
             member.leaving = member.returns = False
-        change.leave.release()
+        self._release(change)
         for member in change.coming:
             if member.step is Step.PLANNED:
                 member.called_off = True
@@ -247,6 +262,11 @@ class Changes:
             self._adopt(change.before)
             self._crew.order(Keep(change.before))
         self._end(change.ticket, f"cannot change the run: {why}; all is as it was", done=False)
+
+    def _release(self, change: _Change) -> None:
+        if change.taken_up:
+            self.release_all()
+        change.leave.release()
 
     def _end(self, ticket: str, text: str, *, done: bool) -> None:
         self._crew.publish(ChangeEnded(at_s=self._crew.now_s, text=text, done=done))

@@ -131,8 +131,10 @@ class Coordinator:
             self.phase = Phase.DRAINING if found.draining else Phase.WORKING
             self._draining_s = crew.now_s
             self._joining.resume(found.back_s, found.went_s)
-        if found.change is not None and not found.draining:
-            self._changes.take_up(found.change, found.again)
+        if found.change is None or found.draining:
+            self._changes.release_all()
+        else:
+            self._changes.take_up(found.change, found.coming, found.again)
         if found.draining == "failure":
             self._cut_s = crew.now_s + DRAIN_AFTER_FAILURE_S
         elif crew.problems and not found.draining:

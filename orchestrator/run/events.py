@@ -259,11 +259,12 @@ class RestartPlanned(Event, frozen=True, kw_only=True):
 class RunChanged(Event, frozen=True, kw_only=True):
     """The run is to become another while it goes on. `outline` is what it then is; `changes` say it in words.
 
-    `leaving` leave it, `again` are started again, both drained first.
+    `coming` join it, `leaving` leave it, `again` are started again; the latter two are drained first.
     """
 
     changes: tuple[str, ...]
     outline: RunStarted
+    coming: tuple[str, ...] = ()
     leaving: tuple[str, ...] = ()
     again: tuple[str, ...] = ()
 

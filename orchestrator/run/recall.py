@@ -25,7 +25,7 @@ class Recollection:
     """What came of it, beyond what the members, books and addresses have been made to remember.
 
     `back_s` has those that are to come again, with the time at which they are due. `change` is one that was begun
-    and not ended; `again` those that it has still to start again.
+    and not ended; `coming` and `again` those that it has still to start, for the first time or anew.
     """
 
     went_s: float | None = None
@@ -33,6 +33,7 @@ class Recollection:
     ended: events.RunEnded | None = None
     back_s: dict[str, float] = field(default_factory=dict)
     change: events.RunChanged | None = None
+    coming: list[str] = field(default_factory=list)
     again: list[str] = field(default_factory=list)
 
 
@@ -70,7 +71,7 @@ class Recall:
                 if not event.expected:
                     crew.problems.append(event)
             case events.RunChanged():
-                found.change, found.again = event, list(event.again)
+                found.change, found.coming, found.again = event, list(event.coming), list(event.again)
             case events.ChangeEnded():
                 self._change_ended(event)
             case events.RunEnded():
@@ -119,8 +120,9 @@ class Recall:
         member.pid, member.step, member.launched_s = event.pid, Step.LAUNCHED, event.at_s
         member.called_off = False
         self.found.back_s.pop(member.name, None)
-        if member.name in self.found.again:
-            self.found.again.remove(member.name)
+        for waiting in (self.found.coming, self.found.again):
+            if member.name in waiting:
+                waiting.remove(member.name)
         if member.spec.command:
             self._addresses.place_planned(member)
             self._in_place(member, event.at_s, ready=False)
@@ -165,7 +167,8 @@ class Recall:
             self.found.back_s[member.name] = event.at_s + member.away_s
 
     def _change_ended(self, event: events.ChangeEnded) -> None:
-        change, self.found.change, self.found.again = self.found.change, None, []
+        change, self.found.change = self.found.change, None
+        self.found.coming, self.found.again = [], []
         if change is None:
             return
         for name in change.leaving:

@@ -27,7 +27,7 @@ SERVICE = "service.json"
 
 
 class Service(msgspec.Struct, frozen=True, kw_only=True):
-    """What does not change of a service. Folders are absolute paths; `started_s` is of the machine's monotonic clock."""
+    """What does not change of a service. Folders are absolute; `started_s` is of the machine's monotonic clock."""
 
     run_id: str
     folder: str

@@ -31,7 +31,7 @@ from orchestrator.run.sockets import make_private_directory
 from orchestrator.rundir import EVENTS, RunDir, make_run_dir
 from orchestrator.terminal import Terminal
 from orchestrator.verbs.documents import worst
-from orchestrator.verbs.fault import CommandError, fault
+from orchestrator.verbs.fault import fault
 from orchestrator.verbs.loading import Loaded, Overrides, load, make_plans
 
 CHANGED_WITHIN_S = 300.0
@@ -198,7 +198,9 @@ class _Start:
             if console is not None:
                 console(event)
             if isinstance(event, RunReady):
-                terminal.answer(f"{self._plan.pattern} is up: {plural(len(self._plan.processes), 'process', 'processes')}\n")
+                terminal.answer(
+                    f"{self._plan.pattern} is up: {plural(len(self._plan.processes), 'process', 'processes')}\n"
+                )
                 terminal.answer(f"Next: orchestrator ps {options.file}. Record: {place.shown}\n")
                 return 0
         return self._told_end(place)
@@ -221,7 +223,9 @@ class _Start:
         events = JournalFollower(place.path / EVENTS).read()
         if not events:
             lines = last_lines(place.path / "logs" / "run-coordinator.log")
-            raise EngineError(f"the coordinator did not start: {' / '.join(lines[-3:]) or 'it has said nothing'}")
+            raise EngineError(
+                f"the coordinator did not start: {' / '.join(lines[-3:]) or 'it has said nothing'}"
+            )
         summary = summarise(events)
         ended = [process.name for process in summary.processes if process.outcome in ("failed", "killed")]
         logs = {name: last_lines(place.log(name)) for name in ended}
@@ -251,6 +255,3 @@ def end_supervisord(pid: int) -> None:
         until_s = time.monotonic() + _LEAVES_WITHIN_S
         while pid_lives(pid) and time.monotonic() < until_s:
             time.sleep(_LOOK_EVERY_S)
-
-
-__all__ = ["CommandError", "UpOptions", "end_supervisord", "pid_lives", "up"]

@@ -141,10 +141,11 @@ class Control:
             self.on_release(port)
 
     def _repeat(self, bell: int) -> None:
-        """What the last coordinator has told may be lost, and what it has heard may be forgotten."""
+        """What the last coordinator has told may be lost, and what it has heard may be forgotten.
+
+        What is held stays so: somebody may just be leaving.
+        """
         self._count = bell
-        for port in list(self.held):
-            self._release(port)
         for message in self._said:
             self.socket.send(messages.encode(message))
 

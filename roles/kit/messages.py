@@ -122,7 +122,7 @@ class Stop(Message, frozen=True, kw_only=True):
 
 
 class Repeat(Message, frozen=True, kw_only=True):
-    """Another coordinator has taken over: say all again, hold nothing. With this message the bell stands at `bell`."""
+    """Another coordinator has taken over: say all again. With this message the bell stands at `bell`."""
 
     bell: int = 0
 

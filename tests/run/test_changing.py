@@ -161,12 +161,14 @@ def test_another_coordinator_takes_over(seed, deaths):
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_another_coordinator_takes_over_in_the_middle_of_a_change(seed):
-    requests = [Scale(ticket=str(n), node="worker", replicas=n) for n in (6, 2)]
+    requests = [Scale(ticket=str(n), node="worker", replicas=n) for n in (6, 2, 4)]
     drive, ended = changed(
-        plan_of(PIPELINE), seed, *requests, Restart(ticket="r", target="worker-1"), deaths=3
+        plan_of(PIPELINE), seed, *requests, Restart(ticket="r", target="worker-1"), deaths=5, serves=True
     )
     sound(drive, ended)
     books_are_right(drive)
+    came_back = any("2 → 4" in event.text and event.done for event in drive.published(events.ChangeEnded))
+    assert drive.launches_of("worker-3") == 1 + came_back, f"seed {seed}"
 
 
 @pytest.mark.parametrize("seed", range(20))

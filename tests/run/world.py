@@ -108,6 +108,9 @@ class Drive:
         _, happen = self.random.choice(possible)
         self.feed(*happen(self.now_s))
 
+    def launches_of(self, name: str) -> int:
+        return sum(event.process == name for event in self.published(events.ProcessLaunched))
+
     def published(self, kind: type[E]) -> list[E]:
         return [event for event in self.world.published if isinstance(event, kind)]
 

@@ -17,9 +17,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from orchestrator.run.live import LIVE, read_live
+from orchestrator.run.live import LIVE, Live, read_live
 from orchestrator.run.reception import Asker, reception_address, ticket
-from orchestrator.run.requests import Answer, Request
+from orchestrator.run.requests import Answer, Look, ProcessState, Request
 
 ENGINES = ("local", "supervisor")
 
@@ -142,8 +142,98 @@ class Outcome:
         return self
 
 
+class Recorded:
+    """A run or a service, by the journal that it writes."""
+
+    run_dir: Path
+
+    def events(self, kind: str | None = None, **fields: Any) -> list[dict[str, Any]]:
+        """The whole lines of the journal up to now: those of a kind that have these fields, where asked for."""
+        try:
+            lines = (self.run_dir / "events.jsonl").read_bytes().split(b"\n")[:-1]
+        except FileNotFoundError:
+            return []
+        found = [json.loads(line) for line in lines]
+        wanted = fields | ({"event": kind} if kind else {})
+        return [event for event in found if all(event.get(key) == value for key, value in wanted.items())]
+
+    def ask(self, make: Callable[..., Request], within_s: float = DEADLINE_S, **fields: Any) -> Answer:
+        """Ask the run for something, as somebody at another terminal; the answer."""
+        live = wait_until(lambda: read_live(self.run_dir / LIVE), "the record of the live run")
+        with Asker(reception_address(live.sockets)) as asker:
+            return asker.ask(make(ticket=ticket(), **fields), within_s=within_s)
+
+
 @dataclass
-class Run:
+class Service(Recorded):
+    """A service that was brought up."""
+
+    project: Project
+    run_dir: Path
+    marker: str
+    file: str
+    environment: dict[str, str]
+    said: str = ""
+
+    @property
+    def live(self) -> Live:
+        """Its record, while it goes on."""
+        live = read_live(self.run_dir / LIVE)
+        assert live is not None, "it is over"
+        return live
+
+    def states(self) -> dict[str, ProcessState]:
+        """Its processes as they are now, by name."""
+        return {process.name: process for process in self.ask(Look).processes}
+
+    def coordinator(self) -> int:
+        """The process number of its coordinator, which is waited for."""
+
+        def look() -> int | None:
+            for pid in processes_with(self.marker):
+                words = Path(f"/proc/{pid}/cmdline").read_bytes()
+                if b"orchestrator.verbs.serving" in words:
+                    return pid
+            return None
+
+        found: int = wait_until(look, "the coordinator")
+        return found
+
+    def call(self, verb: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Call a verb for this service."""
+        return self.project.call(
+            verb, *arguments, "--run-dir", str(self.run_dir), environment=self.environment
+        )
+
+    def wait_for(self, kind: str, **fields: Any) -> dict[str, Any]:
+        """The first event of that kind with these fields."""
+        found: dict[str, Any] = wait_until(
+            lambda: next(iter(self.events(kind, **fields)), None), f"{kind} {fields}"
+        )
+        return found
+
+    def down(self) -> Outcome:
+        """Take it down; how it ended. Fails where anybody or anything is left behind."""
+        sockets = Path(self.live.sockets)
+        called = self.call("down")
+        wait_until(lambda: not processes_with(self.marker), "everybody gone after down", 5)
+        assert not sockets.exists(), "the private directory is left"
+        summary = (self.run_dir / "summary.json").read_text()
+        document = json.dumps({"runs": [json.loads(summary)]})
+        return Outcome(called.returncode, document, called.stdout + called.stderr, self.run_dir)
+
+    def abandon(self) -> None:
+        """End whatever lives of it; supervisord last, or it would start the coordinator again."""
+        for _ in range(3):
+            for pid in sorted(processes_with(self.marker)):
+                try:
+                    os.kill(pid, signal.SIGKILL)
+                except ProcessLookupError:
+                    continue
+
+
+@dataclass
+class Run(Recorded):
     """A run under way."""
 
     process: subprocess.Popen[bytes]
@@ -156,16 +246,6 @@ class Run:
     def stderr(self) -> str:
         """What was said up to now."""
         return self.err_path.read_text(errors="replace")
-
-    def events(self, kind: str | None = None, **fields: Any) -> list[dict[str, Any]]:
-        """The whole lines of the journal up to now: those of a kind that have these fields, where asked for."""
-        try:
-            lines = (self.run_dir / "events.jsonl").read_bytes().split(b"\n")[:-1]
-        except FileNotFoundError:
-            return []
-        found = [json.loads(line) for line in lines]
-        wanted = fields | ({"event": kind} if kind else {})
-        return [event for event in found if all(event.get(key) == value for key, value in wanted.items())]
 
     def wait_for(self, kind: str, *, deadline_s: float = DEADLINE_S, **fields: Any) -> dict[str, Any]:
         """The first event of that kind with these fields, as soon as it is in the journal."""
@@ -186,12 +266,6 @@ class Run:
     def signal(self, number: int) -> None:
         """Send the orchestrator a signal."""
         self.process.send_signal(number)
-
-    def ask(self, make: Callable[..., Request], within_s: float = DEADLINE_S, **fields: Any) -> Answer:
-        """Ask the run for something, as somebody at another terminal; the answer."""
-        live = wait_until(lambda: read_live(self.run_dir / LIVE), "the record of the live run")
-        with Asker(reception_address(live.sockets)) as asker:
-            return asker.ask(make(ticket=ticket(), **fields), within_s=within_s)
 
     def living(self) -> list[int]:
         """What lives of this run, the orchestrator and its fork server included."""
@@ -227,6 +301,7 @@ class Project:
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     _runs: list[Run] = field(default_factory=list)
     _scripts: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    _services: list[Service] = field(default_factory=list)
 
     def write(self, name: str, text: str) -> Path:
         """Write a file of the user's."""
@@ -268,6 +343,39 @@ class Project:
         """Run to the end."""
         return self.start(*arguments, **options).outcome(deadline_s)
 
+    def call(
+        self,
+        *arguments: str,
+        environment: Mapping[str, str] | None = None,
+        folder: Path | None = None,
+        deadline_s: float = DEADLINE_S,
+    ) -> subprocess.CompletedProcess[str]:
+        """Call the orchestrator in the folder and wait for its exit."""
+        return subprocess.run(
+            [sys.executable, "-m", "orchestrator", *arguments],
+            cwd=folder or self.folder,
+            env=os.environ | dict(environment or {}),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=deadline_s,
+            check=False,
+        )
+
+    def up(
+        self, *arguments: str, file: str = "topology.yaml", environment: Mapping[str, str] | None = None
+    ) -> Service:
+        """Bring up a service from a file in the folder; fails where it does not come up."""
+        run_dir, marker = self.folder / "runs" / str(next(self._numbers)), uuid.uuid4().hex
+        environment = {MARKER: marker} | dict(environment or {})
+        service = Service(self, run_dir, marker, file, dict(environment))
+        self._services.append(service)
+        called = self.call("up", file, *arguments, "--run-dir", str(run_dir), environment=environment)
+        assert called.returncode == 0, f"exit {called.returncode}\n{called.stdout}{called.stderr}"
+        service.said = called.stdout + called.stderr
+        return service
+
     def script(self, name: str, *arguments: str) -> subprocess.Popen[bytes]:
         """Start one of the plain pyzmq scripts, as somebody else would."""
         log = (self.folder / f"{name}-{len(self._scripts)}.log").open("wb")
@@ -286,6 +394,8 @@ class Project:
         """End whatever still lives of what was started here."""
         for run in self._runs:
             run.abandon()
+        for service in self._services:
+            service.abandon()
         for script in self._scripts:
             if script.poll() is None:
                 script.kill()

@@ -194,7 +194,10 @@ def test_a_command_that_is_always_to_run_is(project, engine):
     outcome = project.run("--engine", engine).passed()
     clock = outcome.processes["clock-1"]
     assert clock["restarts"] >= 2
-    assert outcome.log("clock-1").count("tick") - clock["restarts"] in (0, 1)  # the last one may not have come so far
+    assert outcome.log("clock-1").count("tick") - clock["restarts"] in (
+        0,
+        1,
+    )  # the last one may not have come so far
 
 
 def test_without_a_policy_a_death_is_the_end(project):
