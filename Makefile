@@ -72,8 +72,8 @@ schema: $(READY) ## write topology.schema.json anew
 lock: ## resolve requirements.lock anew from pyproject.toml (needs uv)
 	uv pip compile --universal --python-version 3.11 --extra dev --no-header --generate-hashes pyproject.toml -o requirements.lock
 
-claims: $(READY) ## what the ZeroMQ guide claims, measured; writes claims/claims.md (SEED=1 for a given seed, ONLY=4,7 for a few)
-	@$(BIN)/python claims/prove.py $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only $(ONLY))
+claims: $(READY) ## what the ZeroMQ guide claims, measured; writes claims/claims.md (SEED=1, ONLY=4,7, ENGINE=supervisor)
+	@$(BIN)/python claims/prove.py $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only $(ONLY)) $(if $(ENGINE),--engine $(ENGINE))
 
 bench: $(READY) ## messages a second, side by side with plain pyzmq loops
 	@$(BIN)/python benchmarks/throughput.py

@@ -12,6 +12,10 @@ GRACE_AFTER_FAILURE_S = 0.5
 KILL_AFTER_S = 0.5
 """From SIGTERM to SIGKILL."""
 
+AT_A_TIME = 128
+"""So many are on their way out at most, unless there is a hurry: of a thousand that leave at once most would only wait
+for a processor, and their grace would pass."""
+
 
 class Stopper:
     """Stops a crew stage by stage, or all at once."""
@@ -41,9 +45,17 @@ class Stopper:
             self._left = self._left[1:]
         if not self._hurried:
             alive = [member for member in alive if member.spec.stage in self._left[:1]]
+            alive = self._next_of(alive)
         for member in alive:
             see_off(self._crew, member, hurried=self._hurried)
         return not alive
+
+    @staticmethod
+    def _next_of(alive: list[Member]) -> list[Member]:
+        """Those who have been told to leave, and as many more as there is room for."""
+        told = [member for member in alive if member.stop_told_s is not None]
+        others = [member for member in alive if member.stop_told_s is None]
+        return told + others[: max(0, AT_A_TIME - len(told))]
 
     def _alive(self, names: Iterable[str]) -> list[Member]:
         return [
