@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 
 OTHER_PYTHONS ?= 3.11 3.12 3.13
 
-.PHONY: help setup demo demo-pipeline demo-request-reply demo-publish-subscribe demo-census demo-duplicates \
+.PHONY: help setup demo demo-pipeline demo-request-reply demo-publish-subscribe demo-census demo-duplicates demo-supervised \
 	test test-quick test-pythons check lint format lock schema claims bench clean
 
 help: ## list the targets
@@ -40,6 +40,9 @@ demo-census: $(READY) ## real input: every module of Python's standard library, 
 
 demo-duplicates: $(READY) ## real input: files of the same content below FOLDER (default: this one)
 	@folder=$$(cd "$${FOLDER:-.}" && pwd) || exit 2; FOLDER="$$folder" $(BIN)/orchestrator run examples/duplicates.yaml
+
+demo-supervised: $(READY) ## the three patterns as services under supervisord: scaled, hurt, and taken down with balanced books
+	@ORCHESTRATOR=$(BIN)/orchestrator PYTHON=$(BIN)/python examples/supervised.sh
 
 test: $(READY) ## run all tests
 	@$(BIN)/python -m pytest

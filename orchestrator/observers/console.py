@@ -14,6 +14,7 @@ from orchestrator.observers.prefixes import Prefixes
 from orchestrator.observers.stages import stage_lines
 from orchestrator.observers.tail import LogTail
 from orchestrator.run.events import (
+    ChangeEnded,
     FaultFired,
     Known,
     ProblemFound,
@@ -21,6 +22,7 @@ from orchestrator.run.events import (
     ProcessEnded,
     ProcessLaunched,
     Progress,
+    RunChanged,
     RunDraining,
     RunEnded,
     RunReady,
@@ -106,6 +108,11 @@ class Console:
                 self._prefixes.add({event.outline.name: event.outline.node})
             case FaultFired():
                 self._fault(event)
+            case RunChanged():
+                for change in event.changes:
+                    self._line(self._style("warn", printable(f"change: {change}")))
+            case ChangeEnded():
+                self._line(self._style("dim", "changed") if event.done else printable(event.text))
             case RunReady():
                 places = plural(event.connections, "connection")
                 self._line(self._style("dim", f"ready in {event.at_s:.2f} s: {places} in place"))

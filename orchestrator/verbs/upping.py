@@ -66,7 +66,10 @@ def up(options: UpOptions, terminal: Terminal) -> int:
     if options.pid_file is not None and len(plans) > 1:
         text = "cannot write one pid file for several services"
         raise fault(text, code="pid-file", file=options.file, hint="name one with --pattern")
-    return worst(_one(plan, loaded, options, terminal, several=len(plans) > 1) for plan in plans)
+    code = worst(_one(plan, loaded, options, terminal, several=len(plans) > 1) for plan in plans)
+    if not code:
+        terminal.answer(f"Next: orchestrator ps {options.file}, or down\n")
+    return code
 
 
 def _one(plan: Plan, loaded: Loaded, options: UpOptions, terminal: Terminal, *, several: bool) -> int:
@@ -198,10 +201,8 @@ class _Start:
             if console is not None:
                 console(event)
             if isinstance(event, RunReady):
-                terminal.answer(
-                    f"{self._plan.pattern} is up: {plural(len(self._plan.processes), 'process', 'processes')}\n"
-                )
-                terminal.answer(f"Next: orchestrator ps {options.file}. Record: {place.shown}\n")
+                processes = plural(len(self._plan.processes), "process", "processes")
+                terminal.answer(f"{self._plan.pattern} is up: {processes}. Record: {place.shown}\n")
                 return 0
         return self._told_end(place)
 

@@ -212,8 +212,8 @@ def test_logs_are_followed_to_the_end_of_the_run(project: Project, running: Run)
         wait_until((running.run_dir / "logs" / "worker-4.log").exists, "the log of who joins")
         wait_for_results(running, 1000)
         taken_down(project, running)
-        shown = first + process.communicate(timeout=30)[0]
-        assert process.returncode == 0
+        shown = first + process.stdout.read()
+        assert process.wait(30) == 0
     told = sorted(line.replace(" ", "") for line in shown.splitlines())
     logged = [
         f"{path.stem}|{line}".replace(" ", "")

@@ -34,7 +34,7 @@ STREAM = """
 def test_a_service_is_brought_up_looked_at_changed_and_taken_down(project):
     project.topology(STREAM)
     service = project.up()
-    assert "p is up: 5 processes" in service.said
+    assert "p is up: 5 processes. Record:" in service.said
     assert {process.state for process in service.states().values()} == {"running"}
 
     shown = service.call("ps", "--json")
