@@ -9,7 +9,7 @@ READY := $(VENV)/.ready
 OTHER_PYTHONS ?= 3.11 3.12 3.13
 
 .PHONY: help setup demo demo-pipeline demo-request-reply demo-publish-subscribe demo-census demo-duplicates demo-supervised \
-	test test-quick test-pythons check lint format lock schema claims bench clean
+	test test-quick test-pythons check lint format lock schema claims bench bench-service clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-24s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -80,6 +80,9 @@ claims: $(READY) ## what the ZeroMQ guide claims, measured; writes claims/claims
 
 bench: $(READY) ## messages a second, side by side with plain pyzmq loops
 	@$(BIN)/python benchmarks/throughput.py
+
+bench-service: $(READY) ## 200 processes under supervisord: how long until all are in place, and until all are gone
+	@$(BIN)/python benchmarks/service.py
 
 clean: ## remove what was built and the records of old runs
 	rm -rf $(VENV) .venv-* .runs build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

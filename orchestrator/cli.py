@@ -87,6 +87,47 @@ def run_command(  # noqa: PLR0917 - click passes them by name
     return run(options, _terminal(), run_plan, actions(os.environ))
 
 
+@commands.command("up")
+@FILE
+@click.option("--pattern", metavar="NAME", help="One pattern; without it each is a service of its own.")
+@SET
+@click.option(
+    "--seed", type=click.IntRange(min=0), help="Makes chance repeatable (default: the pattern's, or any)."
+)
+@click.option("--run-dir", type=click.Path(path_type=Path, file_okay=False), help="Keep the record there.")
+@click.option(
+    "--pid-file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write supervisord's process number there, as service managers want it.",
+)
+@click.option("--quiet", is_flag=True, help="Show no progress.")
+def up_command(  # noqa: PLR0917 - click passes them by name
+    file: str,
+    pattern: str | None,
+    overrides: Sequence[tuple[str, str]],
+    seed: int | None,
+    run_dir: Path | None,
+    pid_file: Path | None,
+    quiet: bool,
+) -> int:
+    """Bring the topology up to stay, under supervisord; where it runs already, apply what has changed.
+
+    Returns when all processes are in place, or with the report of why they are not.
+    """
+    from orchestrator.verbs.upping import UpOptions, up  # noqa: PLC0415 - start-up
+
+    options = UpOptions(
+        file=file,
+        pattern=pattern,
+        overrides=tuple(overrides),
+        seed=seed,
+        run_dir=run_dir,
+        pid_file=pid_file,
+        quiet=quiet,
+    )
+    return up(options, _terminal())
+
+
 @commands.command("validate")
 @click.argument("files", nargs=-1, metavar="[FILE]...")
 @SET

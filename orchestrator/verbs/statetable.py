@@ -18,7 +18,8 @@ _KINDS = {
     "failed": "bad",
     "killed": "bad",
 }
-_GONE = "gone"
+_OUT = ("gone", "called off")
+"""Who is in these states has left the run, or never came, and will not come."""
 
 
 def state_lines(
@@ -58,7 +59,7 @@ def _counted(state: ProcessState) -> int | None:
 
 def _in_order(states: Sequence[ProcessState]) -> list[ProcessState]:
     nodes = {node: place for place, node in enumerate(dict.fromkeys(state.node for state in states))}
-    return sorted(states, key=lambda state: (state.state == _GONE, nodes[state.node]))
+    return sorted(states, key=lambda state: (state.state in _OUT, nodes[state.node]))
 
 
 def _row(state: ProcessState, rate_per_s: float | None) -> list[Cell]:
@@ -70,7 +71,7 @@ def _row(state: ProcessState, rate_per_s: float | None) -> list[Cell]:
         count(state.sent),
         _rate_text(rate_per_s),
     )
-    if state.state == _GONE:
+    if state.state in _OUT:
         return [Cell(text, "dim") for text in (state.name, state.state, *texts)]
     return [Cell(state.name, "bold"), Cell(state.state, _KINDS.get(state.state, "")), *map(Cell, texts)]
 

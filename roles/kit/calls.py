@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 import functools
 import importlib
-import inspect
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+_CO_GENERATOR = 0x20
+"""The flag of a generator function's code. `inspect` knows it too, but each process would import all of that."""
 
 
 class SetupError(Exception):
@@ -48,10 +49,17 @@ def load_function(value: Any, *, param: str) -> Function:
         function = _attribute(function, part, text=text, where=where)
     if not callable(function):
         raise SetupError(where, f"cannot call '{text}': it is no function but a {type(function).__name__}")
-    gives_many = inspect.isgeneratorfunction(function)
+    gives_many = _is_generator_function(function)
     if arguments:
         function = functools.partial(function, **arguments)
     return Function(function, gives_many=gives_many, name=text)
+
+
+def _is_generator_function(function: Any) -> bool:
+    while isinstance(function, functools.partial):
+        function = function.func
+    code = getattr(getattr(function, "__func__", function), "__code__", None)
+    return code is not None and bool(code.co_flags & _CO_GENERATOR)
 
 
 def load_module(name: str, *, where: str) -> Any:
@@ -85,6 +93,8 @@ def _attribute(owner: Any, name: str, *, text: str, where: str) -> Any:
     try:
         return getattr(owner, name)
     except AttributeError:
+        import difflib  # noqa: PLC0415 - for a mistake alone
+
         near = difflib.get_close_matches(name, dir(owner), n=1)
         hint = f" (did you mean '{near[0]}'?)" if near else ""
         raise SetupError(where, f"cannot find '{name}' of '{text}'{hint}") from None

@@ -12,7 +12,6 @@ import errno
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
 from typing import Any, Final, TypedDict
 
 import zmq
@@ -72,19 +71,16 @@ class Asker(Inlet, Outlet):
         return _Exchange(self, patience).replies(requests)
 
 
-@dataclass(slots=True, eq=False)
 class _Client:
     """One of a port's places: what it asks, and its old sockets that owe a reply. `attempts` is 0 while it is idle."""
 
-    place: int
-    items: Iterator[Any]
-    number: int = 0
-    frame: bytes = b""
-    asked_ns: int = 0
-    attempts: int = 0
-    sent: int = 0
-    waits_to_send: bool = False
-    old: deque[tuple[Socket, int]] = field(default_factory=deque)
+    def __init__(self, place: int, items: Iterator[Any]) -> None:
+        self.place = place
+        self.items = items
+        self.number = self.asked_ns = self.attempts = self.sent = 0
+        self.frame = b""
+        self.waits_to_send = False
+        self.old: deque[tuple[Socket, int]] = deque()
 
 
 class _Exchange:

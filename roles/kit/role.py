@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import random
 from pathlib import Path
 from typing import Any, ClassVar, TypeAlias
@@ -88,8 +87,9 @@ class Role:
         """The params that the class and its bases declare: their annotations as text, by name."""
         params: dict[str, str] = {}
         for base in reversed(cls.__mro__):
-            for name, annotation in inspect.get_annotations(base).items():
+            for name, annotation in getattr(base, "__annotations__", {}).items():
                 text = annotation if isinstance(annotation, str) else str(annotation)
                 if not name.startswith("_") and "ClassVar" not in text:
                     params[name] = text
         return params
+

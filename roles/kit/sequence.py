@@ -7,7 +7,7 @@ epoch, and its numbers begin anew. Its end mark has a `Tally` as its last frame:
 
 from __future__ import annotations
 
-import secrets
+import os
 from collections.abc import Iterable
 from typing import Annotated, Final
 
@@ -55,7 +55,7 @@ class Numbering:
 
     def __init__(self, publisher: str) -> None:
         self._publisher = publisher
-        self._epoch = secrets.randbits(63)
+        self._epoch = int.from_bytes(os.urandom(8), "big") >> 1
         self._last: dict[bytes, int] = {}
         self._told: bytes | None = None
 

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import socket as plain
 import stat
 from collections.abc import Collection
 from pathlib import Path
 
 import zmq
 
-from roles.kit import portowner
 from roles.kit.calls import SetupError
 from roles.kit.codec import codec
 from roles.kit.control import Control
@@ -223,6 +221,8 @@ def _bind(socket: zmq.Socket[bytes], attachment: Attachment, sockets_dir: str) -
 
 def _why(address: str, error: zmq.ZMQError) -> str:
     if error.errno == errno.EADDRINUSE:
+        from roles.kit import portowner  # noqa: PLC0415 - for a mistake alone
+
         owner = portowner.owner(address)
         held = f"{owner} holds it" if owner else "another program holds it"
         return f"cannot bind {address}: {held} (end that program, or change the address)"
@@ -242,6 +242,8 @@ def _refuse_foreign_file(endpoint: str, address: str) -> None:
         raise BindError(
             endpoint, f"cannot bind {address}: a file that is no socket lies there (move it away)"
         )
+    import socket as plain  # noqa: PLC0415 - few have a file there already
+
     with plain.socket(plain.AF_UNIX, plain.SOCK_STREAM) as probe, contextlib.suppress(OSError):
         probe.settimeout(0.5)
         probe.connect(str(path))

@@ -1,5 +1,6 @@
 import pytest
 
+from orchestrator.observers import tail as module
 from orchestrator.observers.tail import LogTail, last_lines
 
 
@@ -88,6 +89,21 @@ def test_last_lines_reach_back_into_what_was_put_away(tmp_path):
             put_away(tmp_path)
     assert last_lines(tmp_path / "a.log", lines=4) == ["line 2", "line 3", "line 4", "line 5"]
     assert last_lines(tmp_path / "a.log", lines=100) == [f"line {number}" for number in range(6)]
+
+
+def test_long_last_lines_are_whole(tmp_path):
+    write(tmp_path, (b"x" * 40_000 + b"\n") * 5)
+    assert [len(line) for line in last_lines(tmp_path / "a.log", lines=2)] == [40_000, 40_000]
+
+
+def test_what_is_put_away_while_it_is_looked_back_on_is_not_told_twice(tmp_path):
+    write(tmp_path, b"old\n")
+    put_away(tmp_path)
+    write(tmp_path, b"new\n")
+    blocks = module._backwards(tmp_path / "a.log")
+    told = [next(blocks)[2]]
+    put_away(tmp_path)
+    assert [*told, *(block for _, _, block in blocks)] == [b"new\n", b"old\n"]
 
 
 def test_many_last_lines(tmp_path):
