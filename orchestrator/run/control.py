@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import zmq
 
 from roles.kit import messages
@@ -36,7 +37,7 @@ class ControlChannel:
             message: messages.Up
             try:
                 message = messages.decode_up(frame)
-            except ValueError as error:
+            except (ValueError, msgspec.MsgspecError) as error:
                 message = messages.Failed(kind="raised", text=f"cannot be understood: {error}")
             heard.append((name, int(incarnation), message))
 

@@ -46,12 +46,14 @@ class Leave:
         self._number = crew.next_number()
         counted = [book for book in books if book.plan.kind == "counted" and not book.closed]
         self._inward = [book for book in counted if not book.plan.retried and self._concerns(book)]
-        self._fed = [book for book in self._inward if not book.plan.replies]
-        self._outward = [
-            book
-            for book in counted
-            if not book.plan.replies and any(member in self.leavers for member, _ in book.senders)
-        ]
+        self._fed = _downstream([book for book in self._inward if not book.plan.replies])
+        self._outward = _downstream(
+            [
+                book
+                for book in counted
+                if not book.plan.replies and any(member in self.leavers for member, _ in book.senders)
+            ]
+        )
         self._stage = _Stage.EMPTYING
         self._since_s = crew.now_s
         self._rested_before = False
@@ -97,7 +99,7 @@ class Leave:
         books = self._fed if self._stage is _Stage.EMPTYING else self._outward
         if self._stage not in (_Stage.EMPTYING, _Stage.FLUSHING) or not books:
             return ""
-        members = [member for book in books for member in book.members()]
+        members = [m for book in books for m in book.members() if m.spec.family != "proxy"]
         changed_s = max([self._since_s, *(member.changed_s for member in members)])
         grace_s = max([self._crew.plan.stall_s, *(member.spec.stop_grace_s for member in members)])
         if self._crew.now_s - changed_s < grace_s:
@@ -128,7 +130,7 @@ class Leave:
         books = [book for book in self._books if not book.plan.replies]
         ports = {port for book in books for other, port in book.receivers if other is member}
         if member.name in self._sources or not ports:
-            self._crew.tell(member, Finish())
+            self._crew.tell(member, Finish(returns=member.returns))
             return
         for port in ports:
             self._crew.tell(member, End(port=port))
@@ -170,18 +172,28 @@ class Leave:
         return [member for member in self.leavers if not member.over]
 
     def _hold(self, books: Iterable[Book]) -> bool:
-        """Hold all senders of these books; whether each of them has said that it sends nothing."""
-        held = True
-        for member, port in [end for book in books for end in book.senders]:
-            if member in self.leavers or member.part_is_done or not member.spec.is_role:
-                continue
-            key = (member.name, member.incarnation, port)
-            if member.step is Step.WORKING and key not in self._told:
-                self._crew.tell(member, Hold(port=port, number=self._number))
-                self._told.add(key)
-            said = member.held.get(port)
-            held = held and said is not None and said.number == self._number
-        return held
+        """Hold all senders of these books; whether each of them has said that it sends nothing.
+
+        One book after another, downstream: who is held with something in hand cannot pass that on.
+        """
+        for book in books:
+            held = [self._holds(member, port) for member, port in book.senders]  # all are told
+            if not all(held) or not book.at_rest:
+                return False
+        return True
+
+    def _holds(self, member: Member, port: str) -> bool:
+        """Whether a sender sends nothing; it is told to where it has not been."""
+        if member in self.leavers or member.part_is_done or not member.spec.is_role:
+            return True
+        if member.step < Step.LAUNCHING:
+            return True  # it comes, or comes back, and is held then
+        key = (member.name, member.incarnation, port)
+        if member.step is Step.WORKING and key not in self._told:
+            self._crew.tell(member, Hold(port=port, number=self._number))
+            self._told.add(key)
+        said = member.held.get(port)
+        return said is not None and said.number == self._number
 
     def _at_rest(self, books: Sequence[Book]) -> bool:
         """Two successive readings say that all which was sent has been handled, or never will be."""
@@ -193,6 +205,11 @@ class Leave:
         """How many connections a port has to those who leave."""
         port = next(port for port in member.spec.ports if port.name == port_name)
         return sum(_between(port, theirs) for leaver in self.leavers for theirs in leaver.spec.ports)
+
+
+def _downstream(books: Iterable[Book]) -> list[Book]:
+    """Books in the order in which messages pass them: who sends starts after who receives."""
+    return sorted(books, key=lambda book: -max((member.spec.stage for member, _ in book.senders), default=0))
 
 
 def _between(one: PortSpec, other: PortSpec) -> int:

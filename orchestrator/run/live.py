@@ -44,8 +44,14 @@ def base() -> Path:
 
 def private_directories() -> list[Path]:
     """The private directories of this user's runs, dead ones included."""
-    found = base().glob(f"{PREFIX}{os.getuid()}-*")
-    return sorted(path for path in found if path.stat().st_uid == os.getuid())
+    return sorted(path for path in base().glob(f"{PREFIX}{os.getuid()}-*") if _is_ours(path))
+
+
+def _is_ours(path: Path) -> bool:
+    try:
+        return path.lstat().st_uid == os.getuid()
+    except FileNotFoundError:
+        return False  # its run has just ended
 
 
 def announce(live: Live) -> None:

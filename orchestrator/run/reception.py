@@ -5,17 +5,24 @@ Only the user whose run it is can reach it: the directory is 0700.
 
 from __future__ import annotations
 
+import math
 import time
 import uuid
 from pathlib import Path
 
+import msgspec
 import zmq
 
 from orchestrator.run import requests
 from orchestrator.run.requests import Answer, Request
 
+MALFORMED = (ValueError, msgspec.MsgspecError)
+
 ASK_AGAIN_S = 1.0
 """An answer can be lost with a coordinator that dies; one ticket is served once, so to ask again does no harm."""
+
+
+_SHORTEST_S = 0.001
 
 
 class AskError(Exception):
@@ -48,7 +55,7 @@ class Reception:
                 continue
             try:
                 request = requests.decode_request(frame)
-            except ValueError:
+            except MALFORMED:
                 continue
             self._askers[request.ticket] = identity
             heard.append(request)
@@ -83,7 +90,7 @@ class Asker:
     def ask(self, request: Request, *, within_s: float | None) -> Answer:
         """The answer to a request, asked again now and then; raises AskError where there is none within the time."""
         until_s = None if within_s is None else time.monotonic() + within_s
-        while until_s is None or time.monotonic() < until_s:
+        while until_s is None or until_s - time.monotonic() > _SHORTEST_S:
             self._socket.send(requests.encode(request))
             left_s = ASK_AGAIN_S if until_s is None else min(ASK_AGAIN_S, until_s - time.monotonic())
             answer = self._await(request.ticket, max(0.0, left_s))
@@ -93,10 +100,10 @@ class Asker:
 
     def _await(self, ticket: str, within_s: float) -> Answer | None:
         until_s = time.monotonic() + within_s
-        while self._socket.poll(int(max(0.0, until_s - time.monotonic()) * 1000)):
+        while self._socket.poll(math.ceil(max(0.0, until_s - time.monotonic()) * 1000)):
             try:
                 answer = requests.decode_answer(self._socket.recv())
-            except ValueError:
+            except MALFORMED:
                 continue
             if answer.ticket == ticket:
                 return answer

@@ -60,7 +60,7 @@ def run_plan(
         outline = run_started(plan, run_id=run_id, engine=engine.name, seed=seed, started_at=wall_clock_now())
         live = Live(
             run_id=run_id,
-            file=str(folder / Path(plan.topology).name),
+            file=str(Path(plan.topology).resolve()),
             pattern=plan.pattern,
             engine=engine.name,
             pid=os.getpid(),

@@ -99,9 +99,7 @@ def serve(
         os.close(lock)
 
 
-def _outline(
-    service: Service, plan: Plan, past: Sequence[events.Known], engine: str
-) -> events.RunStarted:
+def _outline(service: Service, plan: Plan, past: Sequence[events.Known], engine: str) -> events.RunStarted:
     """The run as it was made known first, so that its seed and its start stay what they were."""
     first = next((event for event in past if isinstance(event, events.RunStarted)), None)
     return first or run_started(

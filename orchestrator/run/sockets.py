@@ -95,7 +95,9 @@ def _sweep() -> None:
         except OSError:
             continue
         else:
-            if not live.listens(path / live.SUPERVISOR_SOCKET):  # a service's coordinator may be on its way back
+            if not live.listens(
+                path / live.SUPERVISOR_SOCKET
+            ):  # a service's coordinator may be on its way back
                 shutil.rmtree(path, ignore_errors=True)
         finally:
             os.close(lock)

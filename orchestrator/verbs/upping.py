@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import shutil
@@ -13,6 +14,7 @@ from pathlib import Path
 
 from orchestrator.cells import plural
 from orchestrator.engines.base import EngineError
+from orchestrator.engines.handles import Handle
 from orchestrator.observers.console import Console
 from orchestrator.observers.follow import JournalFollower
 from orchestrator.observers.tail import LogTail, last_lines
@@ -73,7 +75,7 @@ def up(options: UpOptions, terminal: Terminal) -> int:
 
 
 def _one(plan: Plan, loaded: Loaded, options: UpOptions, terminal: Terminal, *, several: bool) -> int:
-    file = str(loaded.folder / loaded.path.name)
+    file = str(loaded.path.resolve())
     for live in live_runs():
         if (live.file, live.pattern, live.service) == (file, plan.pattern, True):
             return _change(live, plan, options, terminal)
@@ -177,7 +179,7 @@ class _Start:
         )
         live = Live(
             run_id=place.run_id,
-            file=str(self._loaded.folder / self._loaded.path.name),
+            file=str(self._loaded.path.resolve()),
             pattern=plan.pattern,
             engine="supervisor",
             pid=pid,
@@ -210,7 +212,7 @@ class _Start:
         """What is made known, as it is, until the end of the run, or of supervisord, whichever comes first."""
         follower = JournalFollower(place.path / EVENTS)
         while True:
-            was_alive = pid_lives(live.pid)
+            was_alive = _lives(live.pid)
             for event in follower.read():
                 yield event
                 if isinstance(event, RunEnded):
@@ -235,24 +237,19 @@ class _Start:
         return summary.exit_code or 1
 
 
-def pid_lives(pid: int) -> bool:
-    """Whether there is such a process, of ours or of anybody's."""
+def _lives(pid: int) -> bool:
+    """Whether there is such a process; one that has ended and waits for whoever reaps it is no more."""
     try:
-        os.kill(pid, 0)
+        with contextlib.closing(Handle(pid)) as process:
+            return not process.ended()
     except ProcessLookupError:
         return False
-    except PermissionError:
-        return True
-    return True
 
 
 def end_supervisord(pid: int) -> None:
     """Have supervisord end all that it runs, the coordinator first; if it takes too long, all at once."""
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        try:
-            os.kill(pid, number)
-        except ProcessLookupError:
-            return
-        until_s = time.monotonic() + _LEAVES_WITHIN_S
-        while pid_lives(pid) and time.monotonic() < until_s:
-            time.sleep(_LOOK_EVERY_S)
+    with contextlib.suppress(ProcessLookupError), contextlib.closing(Handle(pid)) as process:
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            process.signal(number)
+            if process.ended(_LEAVES_WITHIN_S):
+                return

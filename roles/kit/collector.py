@@ -31,9 +31,30 @@ class Collector(Role):
         self._lines: IO[bytes] | None = None
         if self.into is not None:
             try:
-                self._lines = self._partial_path().open("wb")
+                self._lines = self._open_lines()
             except OSError as error:
                 raise SetupError("params.into", f"cannot write {self.into}: {error.strerror}") from None
+
+    def _open_lines(self) -> IO[bytes]:
+        """A new file, or the lines of an earlier incarnation, but for one that it was killed in.
+
+        Where the process may be started again each line is out of its hands at once, so that it outlives a kill.
+        """
+        path = self._partial_path()
+        buffering = -1 if self.spec.restart.policy == "no" else 0
+        if not self.incarnation or self.fold is not None:
+            return path.open("wb", buffering)
+        if self._concluded.exists():
+            self._concluded.unlink()
+            self._into_path().replace(path)
+        file = path.open("ab", buffering)
+        file.truncate(path.read_bytes().rfind(b"\n") + 1)
+        return file
+
+    @property
+    def _concluded(self) -> Path:
+        """Where it is noted that an incarnation of this process has completed the file."""
+        return Path(self.place.sockets) / f"concluded-{self.name}"
 
     def handle(self, item: Any) -> None:
         """Take one item."""
@@ -63,6 +84,8 @@ class Collector(Role):
             self._lines.write(msgspec.json.format(msgspec.json.encode(self.total, order="sorted")) + b"\n")
         self._lines.close()
         self._partial_path().replace(self._into_path())
+        if self.fold is None:
+            self._concluded.touch()
 
     def close(self) -> None:
         """What was not completed keeps another name, so that nobody takes it for the whole; an empty file goes."""

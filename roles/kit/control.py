@@ -70,6 +70,7 @@ class Control:
         self.stopping = False
         self.hurried = False
         self.finishing = False
+        self.returns = False
         self.ended: set[str] = set()
         self.addresses: dict[str, list[str]] | None = None
         self.late: frozenset[str] = frozenset()
@@ -122,8 +123,8 @@ class Control:
                 self._repeat(bell)
             case messages.End(port=port):
                 self.ended.add(port)
-            case messages.Finish():
-                self.finishing = True
+            case messages.Finish(returns=returns):
+                self.finishing, self.returns = True, returns
             case messages.Stop(hurried=hurried):
                 self.finishing = self.stopping = True
                 self.hurried = hurried

@@ -109,7 +109,12 @@ class End(Message, frozen=True, kw_only=True):
 
 
 class Finish(Message, frozen=True, kw_only=True):
-    """Nobody needs more from this process: its next send or wait raises `Finish`."""
+    """Nobody needs more from this process: its next send or wait raises `Finish`.
+
+    One that `returns` is started again: what it has sent was not the end of its stream.
+    """
+
+    returns: bool = False
 
 
 class Stop(Message, frozen=True, kw_only=True):

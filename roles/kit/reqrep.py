@@ -46,6 +46,12 @@ class Req(Asker):
             raise Ended
         control.wait([(self.socket, event), (control.socket, zmq.POLLIN)], state, self.index)
 
+    def _look_before_sending(self) -> None:
+        self.control.look()
+        if self.name in self.control.held:
+            self.settle()  # whoever asks for the next has handled the last reply, and others wait for that
+        self.control.await_release(self.name, self.index)
+
     def recv(self) -> Any:
         """The reply to the request that was sent; raises as `Inlet.recv`."""
         self.settle()

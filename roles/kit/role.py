@@ -33,7 +33,7 @@ class Role:
 
     Ports are class attributes (`tasks = Pull()`), params annotated ones (`rate: float | None = None`). `run`
     is called once every socket of the topology is in place; when it returns, this process has done its part.
-    What it puts into `result` goes into the summary.
+    What it puts into `result` goes into the summary. `incarnation` counts how often its process was started again.
     """
 
     source: ClassVar[bool] = False
@@ -43,6 +43,7 @@ class Role:
         self.place = place
         self.control = control
         self.name = spec.name
+        self.incarnation = 0
         self.folder = Path(place.folder)
         # Replicas of a source share out one series, so they must draw the same one.
         self.random = random.Random(f"{place.seed}/{spec.node if self.source else spec.name}")

@@ -146,6 +146,7 @@ class Runtime:
         if self._place.folder not in sys.path:
             sys.path.insert(0, self._place.folder)
         role = _role_class(self._process.role)(self._process, self._place, self._control)
+        role.incarnation = self._incarnation
         role.setup()
         return role
 
@@ -255,7 +256,8 @@ class Runtime:
         holds = self._place.hold
         while not self._control.stopping:
             for port in publishers:
-                port.send_end(self._process.name)
+                if not self._control.returns:
+                    port.send_end(self._process.name)
                 for _ in port.subscriptions():
                     pass
             if not holds:

@@ -1,11 +1,13 @@
 """Processes come and go while a run goes on, under both engines, and nothing is lost or done twice."""
 
 import json
+import os
+import signal
 
 import pytest
 from harness import ENGINES, wait_until
 
-from orchestrator.run.requests import Become, Look, Restart, Scale
+from orchestrator.run.requests import Become, Down, Look, Restart, Scale
 
 pytestmark = [pytest.mark.system, pytest.mark.slow]
 
@@ -162,3 +164,115 @@ def test_an_edited_file_touches_only_what_is_different(project, engine, plan_of_
     outcome = run.outcome().balanced()
     assert outcome.of_node("audit")[0]["ports"]["tasks"]["received"] > 0
     assert outcome.summary["stages"][1] == ["worker", "audit"]
+
+
+ANSWERS = """
+    p:
+      endpoints: {front: ipc}
+      nodes:
+        client: {role: client, connect: front, replicas: 2, params: {requests: 100000000, sockets: SOCKETS}}
+        server: {role: server, bind: front, params: {call: "roles.functions:echo"}}
+"""
+BEHIND_A_QUEUE = """
+    p:
+      endpoints: {front: ipc, back: ipc}
+      nodes:
+        client: {role: client, connect: front, replicas: 2, params: {requests: 100000000, sockets: SOCKETS}}
+        broker: {role: proxy, bind: {frontend: front, backend: back}, params: {kind: queue}}
+        server: {role: server, connect: back, replicas: 2, params: {call: "roles.functions:echo"}}
+"""
+
+
+@pytest.mark.parametrize("sockets", [1, 5])
+@pytest.mark.parametrize(
+    ("text", "target"), [(ANSWERS, "server"), (BEHIND_A_QUEUE, "server"), (BEHIND_A_QUEUE, "broker")]
+)
+def test_plain_clients_wait_while_a_server_is_started_again(project, text, target, sockets):
+    """They do not ask again, so one request lost would be one too many."""
+    project.topology(text.replace("SOCKETS", str(sockets)))
+    run = project.start()
+    run.wait_for("RunReady")
+    for _ in range(3):
+        answer = run.ask(Restart, target=target)
+        assert answer.done, answer.text
+    received = {process.name: process.received for process in run.ask(Look).processes}
+    wait_until(
+        lambda: all(
+            process.received > received[process.name]
+            for process in run.ask(Look).processes
+            if process.node == "client"
+        ),
+        "all clients to go on",
+    )
+    assert run.ask(Down).done
+    run.outcome().balanced()
+
+
+@pytest.mark.parametrize("replicas", [2, 4])
+def test_workers_and_their_sink_change_together(project, replicas, plan_of_file):
+    text = """
+        p:
+          endpoints: {tasks: ipc, results: ipc}
+          nodes:
+            ventilator: {role: ventilator, bind: tasks, params: {count: 100000000, rate: 1400, workload_ms: [2, 2]}}
+            worker: {role: worker, connect: [tasks, results], replicas: 3}
+            sink: {role: sink, bind: results}
+    """
+    project.topology(text)
+    run = project.start()
+    run.wait_for("RunReady")
+    edited = text.replace("replicas: 3", f"replicas: {replicas}").replace(
+        "bind: results", "bind: results, environment: {A: b}"
+    )
+    project.topology(edited)
+    answer = run.ask(Become, plan=plan_of_file(project.folder / "topology.yaml"))
+    assert answer.done, answer.text
+    assert run.ask(Down).done
+    run.outcome().balanced()
+
+
+def test_subscribers_stay_while_their_publisher_is_started_again(project):
+    project.topology("""
+        p:
+          allow: [never-ends]
+          endpoints: {updates: ipc}
+          nodes:
+            publisher: {role: publisher, bind: updates, params: {rate: 1000}}
+            subscriber: {role: subscriber, connect: updates, replicas: 2}
+    """)
+    run = project.start()
+    run.wait_for("RunReady")
+    assert run.ask(Restart, target="publisher").done
+    received = {process.name: process.received for process in run.ask(Look).processes}
+    wait_until(
+        lambda: all(
+            process.received > received[process.name]
+            for process in run.ask(Look).processes
+            if process.node == "subscriber"
+        ),
+        "updates of the new publisher",
+    )
+    assert run.ask(Down).done
+    run.outcome().passed()
+
+
+def test_a_sink_that_is_started_again_goes_on_with_its_file(project):
+    project.topology(BATCH.replace(str(TASKS), "20000").replace("50000", "10000"))
+    run = project.start()
+    run.wait_for("RunReady")
+    assert run.ask(Restart, target="sink").done
+    run.outcome().balanced()
+    assert sorted(done(project)) == list(range(1, 20001))
+
+
+def test_a_sink_that_is_killed_and_comes_back_has_all_the_lines_that_it_had(project):
+    text = BATCH.replace(str(TASKS), "20000").replace("50000", "10000")
+    project.topology(text.replace("into: done.jsonl}", "into: done.jsonl}, restart: on-failure"))
+    run = project.start("--set", "p.expect={results.lost: '>= 0'}")
+    wait_until(lambda: run.ask(Look).processes[0].received > 1000, "some results")
+    os.kill(run.pid("sink-1"), signal.SIGKILL)
+    outcome = run.outcome().passed()
+    lines = done(project)
+    assert len(lines) == len(set(lines))
+    received = outcome.received("sink-1", "results")
+    assert received <= len(lines) <= received + 1  # one may have been written as it was killed

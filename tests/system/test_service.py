@@ -129,7 +129,8 @@ def test_a_coordinator_that_dies_while_workers_come_and_go(project):
                 )
                 == replicas
             ),
-            f"{replicas} workers", 20,
+            f"{replicas} workers",
+            20,
         )
     service.down().balanced()
 
