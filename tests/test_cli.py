@@ -81,7 +81,7 @@ def test_it_runs_as_a_module():
     [
         ["fly"],
         ["run", "--nonsense"],
-        ["run", "--engine", "supervisor"],
+        ["run", "--engine", "cluster"],
         ["run", "--engine", "magic"],
         ["run", "--set", "pipeline.nodes.worker.replicas"],
         ["run", "--set", "=3"],
@@ -129,10 +129,6 @@ def test_what_a_user_gets_wrong_is_exit_2_without_a_traceback(call, arguments):
     assert (code, out) == (2, "")
     assert err
     assert "Traceback" not in err
-
-
-def test_an_engine_of_a_later_version_is_named(call):
-    assert "not supported by this version yet" in call("run", "--engine", "supervisor")[2]
 
 
 def test_a_duration_without_a_unit_is_explained(call):

@@ -370,7 +370,7 @@ def test_the_runner_is_told_where_it_is(folder):
     runner = Scripted(passing())
     Ran(runner)
     asked = runner.asked[0]
-    assert (asked["engine"], asked["folder"]) == ("local", folder)
+    assert (asked["engine"].name, asked["folder"]) == ("local", folder)
     assert asked["run_dir"] == Path(".runs/latest").resolve()
     assert asked["run_dir"].name == asked["run_id"]
 

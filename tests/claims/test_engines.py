@@ -1,0 +1,52 @@
+"""Every claim under the other engine: the same links, and the same verdict."""
+
+import msgspec
+import pytest
+from proofs import CATALOGUE, SEED, proof
+
+from prover.trials import run_claim
+
+EVERY_CLAIM = pytest.mark.parametrize("claim", CATALOGUE, ids=lambda claim: claim.name)
+SMALLER = {"02-thousands": ["--set", "processes.nodes.client.replicas=100",
+                            "--set", "processes.expect.server.received=200",
+                            "--set", "processes.expect.client.received=200"],
+           "18-close-at-once": ["--set", "at_once.expect.over_ipc.lost=0..20000"]}  # fmt: skip
+"""A thousand interpreters take a minute to start, and how much is lost at once is a matter of the machine's speed."""
+
+
+@pytest.mark.system
+@pytest.mark.slow
+@EVERY_CLAIM
+def test_a_claim_has_the_same_links_and_the_same_verdict_under_supervisord(tmp_path, claim):
+    once = msgspec.structs.replace(claim, runs=1)
+    extra = ["--engine", "supervisor", *SMALLER.get(claim.name, [])]
+    trials = run_claim(once, SEED, records=tmp_path, extra=extra)
+    assert trials.told == []
+    here, there = proof(claim, tmp_path / "fresh").runs[0], trials.runs[0]
+    assert list(here) == list(there)
+    for pattern, local in here.items():
+        other = there[pattern]
+        assert other.engine == "supervisor"
+        assert (local.verdict, local.exit_code) == (other.verdict, other.exit_code), pattern
+        assert [_link(link) for link in local.links] == [_link(link) for link in other.links], pattern
+        assert _kinds(local) == _kinds(other), pattern
+        assert [(one.path, one.held) for one in local.expectations] == [
+            (one.path, one.held) for one in other.expectations
+        ], pattern
+
+
+def _link(link):
+    """A link but for its numbers, which its expectations speak of."""
+    return (
+        link.endpoint,
+        link.kind,
+        link.senders,
+        link.receivers,
+        link.book,
+        link.sent is None,
+        link.lost is None,
+    )
+
+
+def _kinds(summary):
+    return sorted({problem.kind for problem in summary.problems})

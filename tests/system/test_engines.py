@@ -1,0 +1,52 @@
+"""One file, two engines, equal books: what runs here runs under both, and ends in the same way."""
+
+from pathlib import Path
+
+import pytest
+from harness import ENGINES
+
+pytestmark = [pytest.mark.system, pytest.mark.slow]
+
+ROOT = Path(__file__).resolve().parents[2]
+FILES = {
+    "topology.yaml": [],
+    "examples/census.yaml": [],
+    "examples/duplicates.yaml": ["FOLDER"],
+    "examples/thousand_clients.yaml": ["CLIENTS"],
+}
+"""The files that come to an end by themselves, and what they are told of the environment."""
+
+
+def counts(link):
+    """What a link carried, as far as it is not a matter of time."""
+    if (
+        link["kind"] == "publish_subscribe"
+    ):  # how far an endless publisher comes before its subscribers have enough
+        return {"received": link["received"]}
+    known = {key: link[key] for key in ("sent", "received", "lost", "unread", "foreign")}
+    return known | {"replies": link.get("replies")}
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_an_example_has_equal_books_under_both_engines(project, tmp_path, file):
+    (tmp_path / "some").mkdir()
+    for number in range(20):
+        (tmp_path / "some" / f"{number}.txt").write_text(f"{number % 7}\n")
+    environment = {"FOLDER": str(tmp_path / "some"), "CLIENTS": "60"}
+    told = {name: environment[name] for name in FILES[file]}
+    outcomes = {
+        engine: project.run(str(ROOT / file), "--engine", engine, "--seed", "7", environment=told)
+        for engine in ENGINES
+    }
+    local, other = (outcomes[engine].document["runs"] for engine in ENGINES)
+    assert [run["pattern"] for run in local] == [run["pattern"] for run in other]
+    for here, there in zip(local, other, strict=True):
+        assert (here["engine"], there["engine"]) == ENGINES
+        assert (here["verdict"], here["exit_code"]) == (there["verdict"], there["exit_code"]) == ("passed", 0)
+        assert here["stages"] == there["stages"]
+        assert [process["name"] for process in here["processes"]] == [p["name"] for p in there["processes"]]
+        assert {link["endpoint"]: counts(link) for link in here["links"]} == {
+            link["endpoint"]: counts(link) for link in there["links"]
+        }
+        held = [[one["path"], one["held"]] for one in here["expectations"]]
+        assert held == [[one["path"], one["held"]] for one in there["expectations"]]
