@@ -9,6 +9,7 @@ and there cannot be more peers than connections. Counting successes less disconn
 
 from __future__ import annotations
 
+import itertools
 import struct
 
 import zmq
@@ -28,6 +29,7 @@ _FAILED = {
     zmq.EVENT_HANDSHAKE_FAILED_AUTH,
 }
 _EVENT = struct.Struct("=Hi")
+_numbers = itertools.count(1)
 
 
 class Peers:
@@ -84,8 +86,10 @@ class Partings:
 
     def __init__(self, socket: zmq.Socket[bytes]) -> None:
         self._socket = socket
+        # The address of a monitor that was closed just now may still be taken.
         self._monitor: zmq.Socket[bytes] = socket.get_monitor_socket(
-            zmq.EVENT_ACCEPTED | zmq.EVENT_CONNECTED | zmq.EVENT_DISCONNECTED
+            zmq.EVENT_ACCEPTED | zmq.EVENT_CONNECTED | zmq.EVENT_DISCONNECTED,
+            addr=f"inproc://partings-{next(_numbers)}",
         )
         self._fresh: set[int] = set()
         self._gone = 0

@@ -93,4 +93,3 @@ class Role:
                 if not name.startswith("_") and "ClassVar" not in text:
                     params[name] = text
         return params
-

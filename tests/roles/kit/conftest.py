@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 import zmq
+from role_process import Process
 
 from roles.kit import messages
 from roles.kit.control import Control
 from roles.kit.ports import Port
 from roles.kit.slot import Count, SlotFile, State
 from roles.kit.sockets import OpenPort, open_port
-from roles.kit.spec import Attachment, PortSpec
+from roles.kit.spec import Attachment, PortSpec, ProcessSpec
 
 DEADLINE_MS = 10_000
 
@@ -92,3 +94,25 @@ def desk(tmp_path: Path, context: zmq.Context[zmq.Socket[bytes]]) -> Iterator[Ca
 def address(tmp_path: Path) -> str:
     """Where to bind and connect."""
     return f"ipc://{tmp_path}/here"
+
+
+@pytest.fixture
+def start(tmp_path: Path, context: zmq.Context[zmq.Socket[bytes]]) -> Iterator[Callable[..., Process]]:
+    """Starts a built-in role that connects to endpoint `here`."""
+    made: list[Process] = []
+
+    def begin(role: str, ports: dict[str, str], **fields: Any) -> Process:
+        attachment = Attachment(endpoint="here", mode="connect")
+        specs = [
+            PortSpec(name=name, kind=kind, codec="text", attachments=(attachment,))
+            for name, kind in ports.items()
+        ]
+        spec = ProcessSpec(name=f"{role}-1", node=role, role=role, ports=tuple(specs), **fields)
+        made.append(Process(tmp_path, context, spec))
+        return made[-1]
+
+    yield begin
+    for process in made:
+        if process.exit_code is None:
+            process.end()
+        process.socket.close(linger=0)

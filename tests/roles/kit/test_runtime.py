@@ -4,96 +4,16 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 import zmq
-from harness import wait_until
+from role_process import DEADLINE_MS, Process
 
 from roles.kit import messages
 from roles.kit.histogram import Histogram
-from roles.kit.runtime import Runtime
-from roles.kit.slot import Reading, SlotFile, State
-from roles.kit.spec import Attachment, Place, PortSpec, ProcessSpec
-
-DEADLINE_MS = 20_000
-
-
-class Process:
-    """One role process, told and heard over its control channel."""
-
-    def __init__(self, folder: Path, context: zmq.Context[zmq.Socket[bytes]], spec: ProcessSpec) -> None:
-        self.socket = context.socket(zmq.ROUTER)
-        self.socket.bind(f"ipc://{folder}/control")
-        self.slots = SlotFile(folder / "slots", slots=1)
-        self.spec = spec
-        place = Place(
-            run_id="r",
-            pattern="p",
-            folder=str(folder),
-            control=f"ipc://{folder}/control",
-            slots=str(folder / "slots"),
-            sockets=str(folder),
-            logs=str(folder),
-            seed=1,
-        )
-        self.exit_code: int | None = None
-        self._heard: dict[type, Any] = {}
-        self._thread = threading.Thread(target=self._run, args=(place,))
-        self._thread.start()
-
-    def _run(self, place: Place) -> None:
-        self.exit_code = Runtime(self.spec, place, 0).run()
-
-    def says(self, kind: type[Any]) -> Any:
-        """The message of this kind, once it comes."""
-        while kind not in self._heard:
-            assert self.socket.poll(DEADLINE_MS), f"no {kind.__name__}; it said {list(self._heard)}"
-            message = messages.decode_up(self.socket.recv_multipart()[1])
-            self._heard[type(message)] = message
-        return self._heard[kind]
-
-    def tell(self, *told: messages.Down) -> None:
-        for message in told:
-            self.socket.send_multipart([f"{self.spec.name}/0".encode(), messages.encode(message)])
-            self.slots.ring(0)
-
-    def reading(self) -> Reading:
-        return self.slots.read(0, [port.name for port in self.spec.ports])
-
-    def reaches(self, condition: Callable[[Reading], bool]) -> None:
-        wait_until(lambda: condition(self.reading()), self.spec.name, DEADLINE_MS / 1000)
-
-    def end(self) -> int | None:
-        self.tell(messages.Stop(hurried=True))
-        self._thread.join(DEADLINE_MS / 1000)
-        assert not self._thread.is_alive()
-        return self.exit_code
-
-
-@pytest.fixture
-def start(tmp_path: Path, context: zmq.Context[zmq.Socket[bytes]]) -> Iterator[Callable[..., Process]]:
-    """Starts a built-in role that connects to endpoint `here`."""
-    made: list[Process] = []
-
-    def begin(role: str, ports: dict[str, str], **fields: Any) -> Process:
-        attachment = Attachment(endpoint="here", mode="connect")
-        specs = [
-            PortSpec(name=name, kind=kind, codec="text", attachments=(attachment,))
-            for name, kind in ports.items()
-        ]
-        spec = ProcessSpec(name=f"{role}-1", node=role, role=role, ports=tuple(specs), **fields)
-        made.append(Process(tmp_path, context, spec))
-        return made[-1]
-
-    yield begin
-    for process in made:
-        if process.exit_code is None:
-            process.end()
-        process.socket.close(linger=0)
+from roles.kit.slot import State
 
 
 def test_who_starts_in_the_middle_goes_at_once(start: Callable[..., Process], address: str) -> None:

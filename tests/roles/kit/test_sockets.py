@@ -6,28 +6,11 @@ import contextlib
 from collections.abc import Callable
 from typing import Any
 
-import zmq
+from role_process import DEADLINE_MS, await_all, await_peers
 
 from roles.kit.ports import Pull, Push, Raw
 from roles.kit.pubsub import Pub, Sub
-from roles.kit.sockets import OpenPort
 from roles.kit.spec import END_TOPIC, READY_TOPIC
-
-DEADLINE_MS = 10_000
-
-
-def await_all(*ports: OpenPort) -> None:
-    waiting = list(ports)
-    while waiting:
-        waiting = [one for one in waiting if not one.in_place()]
-        sockets = [(socket, zmq.POLLIN) for one in waiting for socket in one.pollees]
-        assert not waiting or zmq.zmq_poll(sockets, DEADLINE_MS), "nothing happens"
-
-
-def await_peers(port: OpenPort, count: int, meanwhile: Callable[[], None] = lambda: None) -> None:
-    while port.count_peers() < count:
-        assert zmq.zmq_poll([(one, zmq.POLLIN) for one in port.monitors], DEADLINE_MS), "nothing happens"
-        meanwhile()
 
 
 def test_nobody_is_awaited_where_nobody_listens_yet(desk: Callable[[], Any], address: str) -> None:
