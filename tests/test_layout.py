@@ -15,7 +15,7 @@ CONTRACTS = {f"roles.kit.{name}" for name in ("errand", "histogram", "messages",
 PURE = {
     "orchestrator.cells",
     "orchestrator.directions",
-    "orchestrator.engines.supervisord_config",
+    "orchestrator.engines.supervisord.config",
     "orchestrator.graph",
     "orchestrator.mermaid",
     "orchestrator.planpage",

@@ -93,23 +93,14 @@ class ScriptedWorld:
     def obey(self, command: Command) -> None:
         """Carry out a command of the coordinator."""
         match command:
-            case Launch(process=name, incarnation=incarnation):
-                if command.spec is not None and name not in self.processes:
-                    self.processes[name] = Scripted(command.spec, 0)
-                for other in self.processes.values():
-                    other.unaware_of.discard(name)
-                if incarnation:
-                    self.processes[name].begin_again(incarnation)
-                self.processes[name].step = "starting"
+            case Launch():
+                self._launch(command)
             case Tell(process=name, message=message):
                 self.told.append((name, message))
                 if self.processes[name].step not in _NOT_HEARING:
                     self.processes[name].inbox.append(message)
             case Signal(process=name, signal=signal):
-                if signal in ("SIGSTOP", "SIGCONT"):
-                    self.processes[name].stopped = signal == "SIGSTOP"
-                elif self.processes[name].alive:
-                    self.processes[name].step = f"dying {signal}"
+                self._signal(self.processes[name], signal)
             case Publish(event=event):
                 self.published.append(event)
             case Keep(plan=plan):
@@ -118,6 +109,23 @@ class ScriptedWorld:
                     self.processes.setdefault(spec.name, Scripted(spec, 0))
             case Reply(answer=answer):
                 self.answers[answer.ticket] = answer
+
+    def _launch(self, command: Launch) -> None:
+        name = command.process
+        if command.spec is not None and name not in self.processes:
+            self.processes[name] = Scripted(command.spec, 0)
+        for other in self.processes.values():
+            other.unaware_of.discard(name)
+        if command.incarnation:
+            self.processes[name].begin_again(command.incarnation)
+        self.processes[name].step = "starting"
+
+    @staticmethod
+    def _signal(process: Scripted, signal: str) -> None:
+        if signal in ("SIGSTOP", "SIGCONT"):
+            process.stopped = signal == "SIGSTOP"
+        elif process.alive:
+            process.step = f"dying {signal}"
 
     def possible(self) -> list[tuple[str, Callable[[float], list[events.Event]]]]:
         """What could happen next: whose step it is, and a function of the time that takes it."""

@@ -14,13 +14,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from orchestrator.engines.base import Clock, EngineError, Running
-from orchestrator.engines.supervisor_rpc import Rpc
-from orchestrator.engines.supervisor_starts import Starts
-from orchestrator.engines.supervisor_watch import Ended, Watch, kill
-from orchestrator.engines.supervisord import Daemon, answering, check_version, make_room, start_daemon
-from orchestrator.engines.supervisord_config import LOG, SOCKET, Configuration
-from orchestrator.engines.supervisord_files import read_configuration, write_files
-from orchestrator.engines.supervisord_log import DaemonLog
+from orchestrator.engines.supervisord.config import LOG, SOCKET, Configuration
+from orchestrator.engines.supervisord.daemon import Daemon, answering, check_version, make_room, start_daemon
+from orchestrator.engines.supervisord.files import read_configuration, write_files
+from orchestrator.engines.supervisord.log import DaemonLog
+from orchestrator.engines.supervisord.rpc import Rpc
+from orchestrator.engines.supervisord.starts import Starts
+from orchestrator.engines.supervisord.watch import Ended, Watch, kill
 from orchestrator.run.events import Event, Exited, Launched, LaunchFailed
 from roles.kit import errand
 from roles.kit.spec import Place, ProcessSpec
@@ -33,7 +33,7 @@ class SupervisorEngine:
     """Starts role processes and the user's commands as children of supervisord.
 
     With `owns` it starts one for the run, and ends it. Otherwise there is one already, on files that
-    `supervisord_files.write_files` has written, and it stays when the engine is closed.
+    `supervisord.files.write_files` has written, and it stays when the engine is closed.
     """
 
     name = "supervisor"

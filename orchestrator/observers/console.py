@@ -106,13 +106,8 @@ class Console:
                 self._launched(event)
             case ProcessAdded():
                 self._prefixes.add({event.outline.name: event.outline.node})
-            case FaultFired():
-                self._fault(event)
-            case RunChanged():
-                for change in event.changes:
-                    self._line(self._style("warn", printable(f"change: {change}")))
-            case ChangeEnded():
-                self._line(self._style("dim", "changed") if event.done else printable(event.text))
+            case FaultFired() | RunChanged() | ChangeEnded():
+                self._changed(event)
             case RunReady():
                 places = plural(event.connections, "connection")
                 self._line(self._style("dim", f"ready in {event.at_s:.2f} s: {places} in place"))
@@ -129,6 +124,17 @@ class Console:
                 self._over()
             case _:
                 pass
+
+    def _changed(self, event: FaultFired | RunChanged | ChangeEnded) -> None:
+        """Somebody, or the file itself, has done something to the run."""
+        match event:
+            case FaultFired():
+                self._fault(event)
+            case RunChanged(changes=changes):
+                for change in changes:
+                    self._line(self._style("warn", printable(f"change: {change}")))
+            case ChangeEnded(text=text, done=done):
+                self._line(self._style("dim", "changed") if done else printable(text))
 
     def _start(self, event: RunStarted) -> None:
         self._board = Board(event, self._totals)

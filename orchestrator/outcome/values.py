@@ -73,8 +73,8 @@ class ProcessSummary(Part, frozen=True, kw_only=True):
 
     `share` is its part of what its node received (of what it sent, where it only sends), null for a node of
     one process. `rate_per_s` counts the same messages over the time that it worked. Counts, `busy_s` and `cpu_s`
-    are those of all its incarnations, which `lives` tells apart where there is more than one. `finished_s` is when its part was done, `elapsed_s` how long that took from
-    Go, or from its first launch if that came later.
+    are those of all its incarnations, which `lives` tells apart where there is more than one. `finished_s` is when its
+    part was done, `elapsed_s` how long that took from Go, or from its first launch if that came later.
     """
 
     name: str

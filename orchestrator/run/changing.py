@@ -96,7 +96,7 @@ class Changes:
             self._answer(self._waiting.popleft().ticket, "the run is coming to its end", done=False)
 
     def take_up(self, told: RunChanged, coming: Iterable[str], again: Iterable[str]) -> None:
-        """Go on with a change that an earlier coordinator has begun, with those that are still to come or come again."""
+        """Go on with a change of an earlier coordinator, and with those that are still to come, or come again."""
         crew, members = self._crew, self._crew.members
         to_start = [members[name] for name in again]
         leavers = [members[name] for name in told.leaving] + to_start

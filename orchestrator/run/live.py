@@ -17,7 +17,7 @@ import msgspec
 LIVE = "live.json"
 PREFIX = "zmq-topology-"
 SUPERVISOR_SOCKET = "supervisor.sock"
-"""In a private directory; `engines.supervisord_config` has the same name."""
+"""In a private directory; `engines.supervisord.config` has the same name."""
 
 
 class Live(msgspec.Struct, frozen=True, kw_only=True):

@@ -52,7 +52,9 @@ def _past(folder: Path) -> list[Known]:
 
 
 def _take_breath(past: Sequence[Known], now_s: float) -> None:
-    deaths = [event for event in past if isinstance(event, RunResumed) and now_s - event.at_s < QUICK_WITHIN_S]
+    deaths = [
+        event for event in past if isinstance(event, RunResumed) and now_s - event.at_s < QUICK_WITHIN_S
+    ]
     if len(deaths) >= QUICK_DEATHS:
         time.sleep(PAUSE_S)
 
@@ -71,7 +73,9 @@ def _serve(service: Service, folder: Path, past: Sequence[Known]) -> None:
             text = str(error)
         except Exception as error:  # noqa: BLE001 - nobody is there to see it: it must stand in the record
             traceback.print_exc()
-            text = f"the coordinator has failed: {type(error).__name__}: {error} (see logs/run-coordinator.log)"
+            text = (
+                f"the coordinator has failed: {type(error).__name__}: {error} (see logs/run-coordinator.log)"
+            )
         else:
             return
         print(text, file=sys.stderr)  # noqa: T201 - it goes to the coordinator's log
@@ -89,7 +93,7 @@ def _conclude(folder: Path) -> Summary:
 
 def _leave(service: Service) -> None:
     """Have supervisord leave; it waits for us."""
-    from orchestrator.engines.attended import ask_to_leave  # noqa: PLC0415 - only a service needs it
+    from orchestrator.engines.supervisord.attended import ask_to_leave  # noqa: PLC0415 - only a service needs it
 
     live = read_live(Path(service.run_dir) / LIVE)
     ask_to_leave(Path(service.sockets))

@@ -156,7 +156,7 @@ class _Start:
         return place
 
     def _start(self, place: RunDir, sockets: Path) -> Live:
-        from orchestrator.engines.attended import start_attended  # noqa: PLC0415 - it alone brings supervisor
+        from orchestrator.engines.supervisord.attended import start_attended  # noqa: PLC0415 - it alone brings supervisor
 
         plan, seeds = self._plan, (self._options.seed, self._plan.seed)
         service = Service(

@@ -12,9 +12,12 @@ from pathlib import Path
 import pytest
 from harness import wait_until
 
-from orchestrator.engines import handles, supervisor_rpc, supervisor_watch, supervisord, supervisord_config
+from orchestrator.engines import handles
 from orchestrator.engines.base import EngineError, Running
-from orchestrator.engines.supervisord_files import write_files
+from orchestrator.engines.supervisord import config as supervisord_config
+from orchestrator.engines.supervisord import daemon as supervisord
+from orchestrator.engines.supervisord import rpc, watch
+from orchestrator.engines.supervisord.files import write_files
 from orchestrator.run.events import Exited, Launched, LaunchFailed
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -482,7 +485,7 @@ def test_supervisord_is_killed(bench, moment):
 
 
 def test_supervisord_stands_still(bench, monkeypatch):
-    monkeypatch.setattr(supervisor_rpc.Rpc.__init__, "__kwdefaults__", {"timeout_s": 0.5})
+    monkeypatch.setattr(rpc.Rpc.__init__, "__kwdefaults__", {"timeout_s": 0.5})
     monkeypatch.setattr("orchestrator.engines.supervisor._GONE_WITHIN_S", 0.5)
     engine = bench.run(bench.command("worker-1"))
     bench.here("worker-1")
@@ -516,8 +519,8 @@ def test_its_socket_is_taken_away(bench):
 def test_an_end_that_is_never_told_is_an_end(bench, monkeypatch):
     engine = bench.run(bench.command("worker-1"))
     bench.here("worker-1")
-    monkeypatch.setattr(supervisor_watch, "TOLD_WITHIN_S", 0.3)
-    monkeypatch.setattr(supervisor_watch.DaemonLog, "end_of", lambda *_: None)
+    monkeypatch.setattr(watch, "TOLD_WITHIN_S", 0.3)
+    monkeypatch.setattr(watch.DaemonLog, "end_of", lambda *_: None)
     engine.signal("worker-1", "SIGKILL")
     rounds = bench.rounds
     assert bench.ended(engine, "worker-1") == (None, None)

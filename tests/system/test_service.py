@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from harness import processes_with, wait_until
 
-from orchestrator.run.live import live_runs
+from orchestrator.run.live import PREFIX, base, live_runs
 
 pytestmark = [pytest.mark.system, pytest.mark.slow]
 
@@ -86,7 +86,8 @@ def test_its_coordinator_is_killed_20_times_and_nobody_notices(project):
         assert received > before, f"nothing arrived before kill {kill}"
         before = received
         wait_until(
-            lambda: len(service.events("RunResumed")) == kill + 1, f"another coordinator after kill {kill}"
+            lambda times=kill + 1: len(service.events("RunResumed")) == times,
+            f"another coordinator after kill {kill}",
         )
     states = service.states()
     assert {name: process.pid for name, process in states.items()} == pids
@@ -306,7 +307,7 @@ def test_a_supervisord_that_answers_no_more_is_exit_3(project):
     run = project.start("--engine", "supervisor")
     run.wait_for("RunReady")
     (supervisord,) = [
-        pid for pid in run.living() if b"supervisord_leash" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        pid for pid in run.living() if b"supervisord/leash.py" in Path(f"/proc/{pid}/cmdline").read_bytes()
     ]
     os.kill(supervisord, signal.SIGSTOP)
     os.kill(run.pid("worker-1"), signal.SIGKILL)
@@ -345,7 +346,7 @@ def test_another_user_runs_it_as_well(project, mode):
         pytest.skip("no Python of this version that another user can run")
     root = Path(__file__).resolve().parents[2]
     packages = next(path for path in sys.path if path.endswith("site-packages"))
-    home = Path("/tmp") / f"zmq-topology-test-{os.getpid()}-{mode}"
+    home = base() / f"zmq-topology-test-{os.getpid()}-{mode}"
     home.mkdir(mode=0o755)
     try:
         os.chown(home, 65534, 65534)
@@ -372,6 +373,6 @@ def test_another_user_runs_it_as_well(project, mode):
             assert down.returncode == 0, down.stdout + down.stderr
         owners = {path.stat().st_uid for path in home.rglob("*")}
         assert owners <= {65534, 0}
-        assert not list(Path("/tmp").glob("zmq-topology-65534-*"))
+        assert not list(base().glob(f"{PREFIX}65534-*"))
     finally:
         shutil.rmtree(home)

@@ -8,12 +8,12 @@ from junit_rules import faults, parsed
 from scenes import PIPELINE, failing, not_ready, passing
 
 from orchestrator.engines.base import EngineError
+from orchestrator.engines.choice import choose
 from orchestrator.run.events import ProcessOutline, Progress, RunEnded, RunStarted
 from orchestrator.terminal import Terminal
 from orchestrator.verbs.fault import CommandError
 from orchestrator.verbs.github import Actions
 from orchestrator.verbs.reporting import report
-from orchestrator.engines.choice import choose
 from orchestrator.verbs.running import DEFAULT_TIMEOUT_S, RunOptions, run
 
 TOPOLOGY = """\

@@ -15,11 +15,11 @@ from pathlib import Path
 import pytest
 from harness import wait_until
 
-from orchestrator.engines import supervisord
 from orchestrator.engines.base import EngineError
-from orchestrator.engines.supervisor_rpc import Rpc
-from orchestrator.engines.supervisord_config import Extra
-from orchestrator.engines.supervisord_files import read_configuration, write_files
+from orchestrator.engines.supervisord import daemon as supervisord
+from orchestrator.engines.supervisord.config import Extra
+from orchestrator.engines.supervisord.files import read_configuration, write_files
+from orchestrator.engines.supervisord.rpc import Rpc
 from orchestrator.run.events import Launched
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -107,7 +107,7 @@ def test_it_outlives_whoever_has_started_it_and_is_found_again(bench):
     code = f"""
         import sys
         from pathlib import Path
-        from orchestrator.engines.supervisord import start_daemon
+        from orchestrator.engines.supervisord.daemon import start_daemon
         print(start_daemon(Path({str(bench.directory)!r}), owned=False).pid)
     """
     told = subprocess.run(
@@ -128,7 +128,7 @@ def test_no_output_of_the_caller_is_held_open(bench):
     files(bench, bench.command("worker-1"))
     code = f"""
         from pathlib import Path
-        from orchestrator.engines.supervisord import start_daemon
+        from orchestrator.engines.supervisord.daemon import start_daemon
         start_daemon(Path({str(bench.directory)!r}), owned=False)
     """
     reader, writer = os.pipe()
@@ -226,7 +226,7 @@ def test_an_extra_program_dies_with_it_unless_it_has_let_go(bench):
     stays = f"""
         import os, sys, time
         sys.path.insert(0, {str(ROOT)!r})
-        from orchestrator.engines.supervisord_leash import let_go
+        from orchestrator.engines.supervisord.leash import let_go
         if sys.argv[1:]:
             let_go()
         print(f"here {{os.getpid()}}", flush=True)

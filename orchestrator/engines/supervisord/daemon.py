@@ -13,11 +13,11 @@ import sys
 import time
 from pathlib import Path
 
-from orchestrator.engines import supervisord_leash
 from orchestrator.engines.base import EngineError
 from orchestrator.engines.handles import Handle
-from orchestrator.engines.supervisor_rpc import Fault, Rpc, UnreachableError
-from orchestrator.engines.supervisord_config import CONFIG, LOG, PID_FILE, SOCKET
+from orchestrator.engines.supervisord import leash
+from orchestrator.engines.supervisord.config import CONFIG, LOG, PID_FILE, SOCKET
+from orchestrator.engines.supervisord.rpc import Fault, Rpc, UnreachableError
 
 STARTS_WITHIN_S = 30.0
 _OLDEST = (4, 3)
@@ -129,7 +129,7 @@ def start_daemon(directory: Path, *, owned: bool) -> Daemon:
     One that is owned is a child of this process and dies with it; another outlives it. A terminal's signals reach
     neither. Raises EngineError where it does not start, with what it has said.
     """
-    command = [sys.executable, "-P", supervisord_leash.__file__, str(os.getpid() if owned else 0), CONFIG]
+    command = [sys.executable, "-P", leash.__file__, str(os.getpid() if owned else 0), CONFIG]
     with (directory / _OUTPUT).open("wb") as output:
         try:
             child = subprocess.Popen(  # noqa: S603 - it is this Python

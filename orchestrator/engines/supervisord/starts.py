@@ -9,10 +9,10 @@ from typing import Any
 import msgspec
 
 from orchestrator.engines.base import EngineError
-from orchestrator.engines.supervisor_rpc import ALREADY_STARTED, SHUTDOWN_STATE, Fault, Rpc
-from orchestrator.engines.supervisord_config import Configuration, grouped
-from orchestrator.engines.supervisord_files import write_configuration
-from orchestrator.engines.supervisord_log import DaemonLog
+from orchestrator.engines.supervisord.config import Configuration, grouped
+from orchestrator.engines.supervisord.files import write_configuration
+from orchestrator.engines.supervisord.log import DaemonLog
+from orchestrator.engines.supervisord.rpc import ALREADY_STARTED, SHUTDOWN_STATE, Fault, Rpc
 from roles.kit import errand
 from roles.kit.spec import Place, ProcessSpec
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from orchestrator.engines.base import EngineError
-from orchestrator.engines.supervisord_config import (
+from orchestrator.engines.supervisord.config import (
     CONFIG,
     LAUNCHER,
     LOGS,

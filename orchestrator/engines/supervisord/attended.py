@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from orchestrator.engines.base import EngineError
-from orchestrator.engines.supervisor_rpc import Fault, Rpc
-from orchestrator.engines.supervisord import check_version, make_room, start_daemon
-from orchestrator.engines.supervisord_config import SOCKET, Extra
-from orchestrator.engines.supervisord_files import write_files
+from orchestrator.engines.supervisord.config import SOCKET, Extra
+from orchestrator.engines.supervisord.daemon import check_version, make_room, start_daemon
+from orchestrator.engines.supervisord.files import write_files
+from orchestrator.engines.supervisord.rpc import Fault, Rpc
 from roles.kit.spec import Place, ProcessSpec
 
 COORDINATOR = "run-coordinator"
@@ -56,7 +56,7 @@ def ask_to_leave(directory: Path) -> None:
 
 def _script(entry: str, argument: str) -> str:
     module, _, function = entry.partition(":")
-    root = str(Path(__file__).absolute().parents[2])
+    root = str(Path(__file__).absolute().parents[3])
     code = (
         f"import sys; root = {root!a}; root in sys.path or sys.path.insert(0, root); "
         f"from {module} import {function}; {function}(sys.argv[1])"

@@ -8,7 +8,7 @@ import xmlrpc.client
 import pytest
 
 from orchestrator.engines.base import EngineError
-from orchestrator.engines.supervisor_rpc import Fault, Rpc, UnreachableError
+from orchestrator.engines.supervisord.rpc import Fault, Rpc, UnreachableError
 
 
 @pytest.fixture

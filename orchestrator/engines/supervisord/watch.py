@@ -15,9 +15,9 @@ from dataclasses import dataclass
 
 from orchestrator.engines import handles
 from orchestrator.engines.handles import Handle
-from orchestrator.engines.supervisor_rpc import Fault, Rpc
-from orchestrator.engines.supervisord import Daemon
-from orchestrator.engines.supervisord_log import UNKNOWN, DaemonLog, End
+from orchestrator.engines.supervisord.daemon import Daemon
+from orchestrator.engines.supervisord.log import UNKNOWN, DaemonLog, End
+from orchestrator.engines.supervisord.rpc import Fault, Rpc
 
 TOLD_WITHIN_S = 5.0
 _CALLS_AT_ONCE = 3

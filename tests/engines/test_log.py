@@ -2,7 +2,7 @@
 
 import pytest
 
-from orchestrator.engines.supervisord_log import DaemonLog, End
+from orchestrator.engines.supervisord.log import DaemonLog, End
 
 
 @pytest.fixture

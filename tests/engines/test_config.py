@@ -6,7 +6,7 @@ import shlex
 
 import pytest
 
-from orchestrator.engines.supervisord_config import Configuration, Extra, Group, grouped, launcher, text
+from orchestrator.engines.supervisord.config import Configuration, Extra, Group, grouped, launcher, text
 from roles.kit.spec import ProcessSpec
 
 TEXT = """\
