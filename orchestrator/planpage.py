@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from orchestrator.cells import NONE, Cell, Style, plain, printable, table, times
 from orchestrator.graph import shown_addresses
 from orchestrator.observers.stages import stage_lines
-from orchestrator.run.events import StageOutline
 from orchestrator.run.outline import stage_nodes
+from orchestrator.run.outlines import StageOutline
 from orchestrator.run.plan import Plan
 from roles.kit.spec import Attachment, PortSpec, ProcessSpec
 

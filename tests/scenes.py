@@ -5,23 +5,25 @@ import msgspec
 from orchestrator.run.events import (
     AddressesKnown,
     BookClosed,
-    ExpectationOutline,
     FaultFired,
-    FaultOutline,
     Known,
-    LinkOutline,
     ProblemFound,
     ProcessAdded,
     ProcessEnded,
     ProcessFailed,
     ProcessFinished,
     ProcessLaunched,
-    ProcessOutline,
     ProcessReady,
     Progress,
     RunEnded,
     RunReady,
     RunStarted,
+)
+from orchestrator.run.outlines import (
+    ExpectationOutline,
+    FaultOutline,
+    LinkOutline,
+    ProcessOutline,
     StageOutline,
 )
 from roles.kit.slot import Count, Reading

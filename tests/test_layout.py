@@ -47,6 +47,8 @@ PURE = {
             "member",
             "order",
             "outline",
+            "outlines",
+            "pace",
             "plan",
             "planner",
             "recall",
@@ -56,6 +58,7 @@ PURE = {
             "scaling",
             "states",
             "stopper",
+            "succession",
             "tolerance",
         )
     ),
@@ -149,7 +152,7 @@ LAYERS = {
 ENGINE_USERS = {f"orchestrator.run.{name}" for name in ("runner", "service", "sockets")}
 """Of `run` these alone know that there are engines."""
 
-VALUES = {f"orchestrator.run.{name}" for name in ("commands", "events", "plan", "requests")}
+VALUES = {f"orchestrator.run.{name}" for name in ("commands", "events", "outlines", "plan", "requests")}
 """What an engine may know of `run`: values, and nobody who decides."""
 
 

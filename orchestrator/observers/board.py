@@ -6,7 +6,8 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from orchestrator.run.events import Known, ProcessAdded, ProcessEnded, ProcessOutline, Progress, RunStarted
+from orchestrator.run.events import Known, ProcessAdded, ProcessEnded, Progress, RunStarted
+from orchestrator.run.outlines import ProcessOutline
 from roles.kit.slot import Count
 
 MOST_ROWS = 20

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from orchestrator.cells import pad, times, width
-from orchestrator.run.events import StageOutline
+from orchestrator.run.outlines import StageOutline
 
 
 def stage_lines(stages: Iterable[StageOutline]) -> list[str]:

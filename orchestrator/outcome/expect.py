@@ -6,7 +6,7 @@ from collections.abc import Sequence, Set
 
 from orchestrator.outcome.measures import Measures, distinct
 from orchestrator.outcome.values import Expectation, ProblemSummary
-from orchestrator.run.events import ExpectationOutline
+from orchestrator.run.outlines import ExpectationOutline
 from orchestrator.topology.conditions import Condition, parse_condition
 
 _DIGITS = 4

@@ -21,7 +21,7 @@ from orchestrator.outcome.values import (
     total_received,
     total_sent,
 )
-from orchestrator.run.events import ProcessOutline
+from orchestrator.run.outlines import ProcessOutline
 from roles.kit.histogram import Histogram
 from roles.kit.slot import Count
 

@@ -18,13 +18,13 @@ from orchestrator.run.events import (
     ProcessFailed,
     ProcessFinished,
     ProcessLaunched,
-    ProcessOutline,
     ProcessReady,
     RunChanged,
     RunEnded,
     RunReady,
     RunStarted,
 )
+from orchestrator.run.outlines import ProcessOutline
 from roles.kit.histogram import Histogram
 from roles.kit.slot import Count
 

@@ -24,7 +24,8 @@ from orchestrator.outcome.values import (
     Summary,
     rounded,
 )
-from orchestrator.run.events import Known, LinkOutline, ProblemFound
+from orchestrator.run.events import Known, ProblemFound
+from orchestrator.run.outlines import LinkOutline
 
 CUT_SHORT = "the record ends early: the run is still going on, or its orchestrator was ended"
 

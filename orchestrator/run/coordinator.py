@@ -13,7 +13,6 @@ from typing import Literal
 
 from orchestrator.run import events
 from orchestrator.run.addresses import AddressBook
-from orchestrator.run.books import Book
 from orchestrator.run.changing import Changes
 from orchestrator.run.commands import Command
 from orchestrator.run.crew import Crew
@@ -24,11 +23,12 @@ from orchestrator.run.faults import Faults
 from orchestrator.run.joining import Joining
 from orchestrator.run.launcher import Launcher
 from orchestrator.run.member import Member, Step
-from orchestrator.run.outline import run_started
-from orchestrator.run.plan import BookPlan, Plan
+from orchestrator.run.pace import reading_pace_s
+from orchestrator.run.plan import Plan
 from orchestrator.run.recall import Recall
 from orchestrator.run.reports import Reports
 from orchestrator.run.stopper import Stopper, see_off
+from orchestrator.run.succession import Succession
 from orchestrator.run.tolerance import Tolerance
 from roles.kit.slot import Reading
 
@@ -64,12 +64,15 @@ class Coordinator:
         self._tolerance = Tolerance(plan)
         self._addresses = AddressBook(self._crew, sockets=sockets)
         self._launcher = Launcher(self._crew, self._addresses)
-        self._books = [self._book(book) for book in plan.books]
+        self._succession = Succession(self._crew, self._addresses, self._tolerance, outline)
+        self._books = self._succession.books
         self._endings = Endings(self._crew, self._books)
         self._joining = Joining(self._crew, self._addresses, self._enrol)
         self._faults = Faults(self._crew, self._books, self._joining, seed=outline.seed)
         self._reports = Reports(self._crew, self._launcher, self._joining, self._tolerance)
-        self._changes = Changes(self._crew, self._books, self._joining, self._adopt, self._outline_now)
+        self._changes = Changes(
+            self._crew, self._books, self._joining, self._adopt, self._succession.outline_now
+        )
         self._desk = Desk(self._crew, self._changes, self._go_down)
         self._stopper = Stopper(self._crew)
         self._went_s: float | None = None
@@ -151,18 +154,12 @@ class Coordinator:
 
     @property
     def wants_slots_every_s(self) -> float:
-        """How often the slots should be read: often when an end is near, and seldom where there are many."""
-        alive = sum(not member.over for member in self._crew.members.values())
-        if self.phase is Phase.STARTING:
-            return max(0.05, 0.001 * alive)
-        if self._faults.watches_counters or self._changes.busy:
-            return max(0.002, 0.00005 * alive)
-        ending = self.phase > Phase.WORKING or any(member.quiet for member in self._crew.members.values())
-        return max(0.005, 0.00005 * alive) if ending else max(0.05, 0.001 * alive)
-
-    def _book(self, plan: BookPlan) -> Book:
-        names = [f"{name}.replies" if plan.replies else name for name in plan.endpoints]
-        return Book(plan, self._crew, loss_is_expected=self._tolerance.speaks_of_loss(names))
+        """How often the slots should be read."""
+        hurries = self._faults.watches_counters or self._changes.busy
+        ending = self.phase > Phase.WORKING
+        return reading_pace_s(
+            self._crew, starting=self.phase is Phase.STARTING, hurries=hurries, ending=ending
+        )
 
     def _enrol(self, member: Member) -> None:
         for book in self._books:
@@ -199,30 +196,8 @@ class Coordinator:
             self._drain("down")
 
     def _adopt(self, plan: Plan) -> None:
-        """Go by another plan from now on; whoever is started hears of it."""
-        crew, before = self._crew, self._crew.plan
-        crew.plan = plan
-        for spec in plan.processes:
-            crew.members[spec.name].spec = spec
-        self._addresses.adopt(before, plan)
-        self._tolerance.adopt(plan)
-        books = {(book.plan.name, book.plan.replies): book for book in self._books}
-        for one in plan.books:
-            if (one.name, one.replies) in books:
-                books[one.name, one.replies].adopt(one)
-            else:
-                self._books.append(self._book(one))
-        self._endings = Endings(crew, self._books)
-
-    def _outline_now(self) -> events.RunStarted:
-        first = self._outline
-        return run_started(
-            self._crew.plan,
-            run_id=first.run_id,
-            engine=first.engine,
-            seed=first.seed,
-            started_at=first.started_at,
-        )
+        self._succession.adopt(plan)
+        self._endings = Endings(self._crew, self._books)
 
     def _look_for_rest(self) -> None:
         """Nothing moves any more: after a failure that is the end of what could be drained, else it is a stall."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from orchestrator.run.events import (
+from orchestrator.run.events import RunStarted
+from orchestrator.run.outlines import (
     ExpectationOutline,
     FaultOutline,
     LinkOutline,
     ProcessOutline,
-    RunStarted,
     StageOutline,
 )
 from orchestrator.run.plan import Plan, Stage

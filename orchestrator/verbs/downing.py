@@ -22,7 +22,7 @@ from orchestrator.verbs.fault import CommandError, fault
 from orchestrator.verbs.finding import NOT_RUNNING, Wanted, find, is_private, running, shown
 from orchestrator.verbs.reporting import recorded, told
 
-ANSWER_WITHIN_S = 2.0
+ANSWER_WITHIN_S = 5.0
 TERM_WITHIN_S = 15.0
 KILL_WITHIN_S = 5.0
 _LOOK_EVERY_S = 0.02

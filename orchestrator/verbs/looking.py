@@ -21,7 +21,7 @@ from orchestrator.verbs.fault import CommandError, fault
 from orchestrator.verbs.finding import Wanted, find
 from orchestrator.verbs.statetable import heading, rates, state_lines
 
-LOOK_WITHIN_S = 2.0
+LOOK_WITHIN_S = 5.0
 """A coordinator answers in no time, unless it is on its way back."""
 
 _RATES_OVER_S = 0.5

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import shutil
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -23,8 +22,7 @@ from orchestrator.outcome.text import report_text
 from orchestrator.outcome.values import Summary
 from orchestrator.run.events import Known, Progress, RunEnded, RunStarted
 from orchestrator.run.plan import Plan
-from orchestrator.run.planfile import keep_plan
-from orchestrator.rundir import EVENTS, SUMMARY, RunDir, make_run_dir
+from orchestrator.rundir import EVENTS, SUMMARY, RunDir
 from orchestrator.terminal import Terminal
 from orchestrator.verbs.broken import broken_off
 from orchestrator.verbs.documents import (
@@ -37,6 +35,7 @@ from orchestrator.verbs.documents import (
 from orchestrator.verbs.fault import CommandError, fault
 from orchestrator.verbs.github import Actions
 from orchestrator.verbs.loading import Loaded, Overrides, load, make_plans
+from orchestrator.verbs.places import new_place
 from orchestrator.verbs.tails import tails
 
 DEFAULT_TIMEOUT_S = 600.0
@@ -156,7 +155,7 @@ class _OneRun:
 
     def run(self, runner: Runner) -> Run:
         """Run the pattern, keep its record and report on it; raises CommandError where it cannot begin."""
-        place = self._place()
+        place = new_place(self.options.run_dir, self.plan, self.loaded, several=self.several)
         events = self._observed(runner, place)
         summary = summarise(events)
         try:
@@ -234,23 +233,6 @@ class _OneRun:
             totals=known_totals(self.plan),
             canvas=(lambda: _canvas(terminal)) if terminal.live else None,
         )
-
-    def _place(self) -> RunDir:
-        asked = self.options.run_dir
-        try:
-            place = make_run_dir(asked, part=self.plan.pattern if self.several else "")
-            keep_plan(place.path, self.plan)
-            shutil.copyfile(self.loaded.path, place.path / self.loaded.path.name)
-        except FileExistsError as error:
-            text = f"cannot use the run directory {error}: it is not empty"
-            raise fault(
-                text, code="run-dir", file=self.loaded.file, hint="name another, or remove it"
-            ) from error
-        except OSError as error:
-            text = f"cannot create the run directory: {error.strerror}: {error.filename}"
-            hint = "name another with --run-dir"
-            raise fault(text, code="run-dir", file=self.loaded.file, hint=hint, exit_code=3) from error
-        return place
 
 
 def _keep(event: Known, events: list[Known]) -> None:

@@ -5,10 +5,12 @@ When the service is over, for whatever reason, it writes the summary, has superv
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
@@ -92,10 +94,13 @@ def _conclude(folder: Path) -> Summary:
 
 
 def _leave(service: Service) -> None:
-    """Have supervisord leave; it waits for us."""
-    from orchestrator.engines.supervisord.attended import ask_to_leave  # noqa: PLC0415 - only a service needs it
+    """Have supervisord leave, which waits for us, and leave nothing behind but the record."""
+    from orchestrator.engines.supervisord.attended import LOG, ask_to_leave  # noqa: PLC0415 - only a service needs it
 
     live = read_live(Path(service.run_dir) / LIVE)
     ask_to_leave(Path(service.sockets))
     if live is not None:
         withdraw(live)
+    with suppress(OSError):
+        shutil.copyfile(Path(service.sockets) / LOG, Path(service.run_dir) / "logs" / LOG)
+    shutil.rmtree(service.sockets, ignore_errors=True)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import secrets
 import shutil
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,17 +25,18 @@ from orchestrator.run.difference import difference, successor
 from orchestrator.run.events import Known, RunEnded, RunReady
 from orchestrator.run.live import Live, announce, live_runs, withdraw
 from orchestrator.run.plan import Plan
-from orchestrator.run.planfile import keep_plan, kept_plan
+from orchestrator.run.planfile import kept_plan
 from orchestrator.run.reception import Asker, AskError, reception_address, ticket
 from orchestrator.run.requests import Become
 from orchestrator.run.runner import wall_clock_now
 from orchestrator.run.service import Service, keep_service
 from orchestrator.run.sockets import make_private_directory
-from orchestrator.rundir import EVENTS, RunDir, make_run_dir
+from orchestrator.rundir import EVENTS, RunDir
 from orchestrator.terminal import Terminal
 from orchestrator.verbs.documents import worst
 from orchestrator.verbs.fault import fault
 from orchestrator.verbs.loading import Loaded, Overrides, load, make_plans
+from orchestrator.verbs.places import new_place
 
 CHANGED_WITHIN_S = 300.0
 DRAINS_WITHIN_S = 30
@@ -65,6 +67,19 @@ def up(options: UpOptions, terminal: Terminal) -> int:
     loaded = load(options.file, options.overrides)
     terminal.tell(loaded.told_warnings())
     plans = make_plans(loaded, options.pattern)
+    with _one_after_another(loaded.path):
+        return _all(plans, loaded, options, terminal)
+
+
+@contextlib.contextmanager
+def _one_after_another(path: Path) -> Iterator[None]:
+    """Of two that bring up one file at the same time, the second finds what the first has brought up."""
+    with path.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _all(plans: Sequence[Plan], loaded: Loaded, options: UpOptions, terminal: Terminal) -> int:
     if options.pid_file is not None and len(plans) > 1:
         text = "cannot write one pid file for several services"
         raise fault(text, code="pid-file", file=options.file, hint="name one with --pattern")
@@ -122,7 +137,7 @@ class _Start:
 
     def run(self) -> int:
         """Bring it up; 0 once it is in place, its own exit code where it has ended before."""
-        place = self._place()
+        place = new_place(self._options.run_dir, self._plan, self._loaded, several=self._several)
         sockets, lock = make_private_directory(self._plan)
         try:
             live = self._start(place, sockets)
@@ -132,28 +147,14 @@ class _Start:
         finally:
             os.close(lock)
         try:
-            return self._look_on(place, live)
+            is_up = self._look_on(place, live)
         except KeyboardInterrupt:
-            end_supervisord(live.pid)
-            withdraw(live)
-            shutil.rmtree(sockets, ignore_errors=True)
+            clear_away(live)
             raise
-
-    def _place(self) -> RunDir:
-        asked = self._options.run_dir
-        try:
-            place = make_run_dir(asked, part=self._plan.pattern if self._several else "")
-            keep_plan(place.path, self._plan)
-            shutil.copyfile(self._loaded.path, place.path / self._loaded.path.name)
-        except FileExistsError as error:
-            text = f"cannot use the run directory {error}: it is not empty"
-            hint = "name another, or remove it"
-            raise fault(text, code="run-dir", file=self._options.file, hint=hint) from error
-        except OSError as error:
-            text = f"cannot create the run directory: {error.strerror}: {error.filename}"
-            hint = "name another with --run-dir"
-            raise fault(text, code="run-dir", file=self._options.file, hint=hint, exit_code=3) from error
-        return place
+        if is_up:
+            return 0
+        clear_away(live)
+        return self._told_end(place)
 
     def _start(self, place: RunDir, sockets: Path) -> Live:
         from orchestrator.engines.supervisord.attended import start_attended  # noqa: PLC0415 - it alone brings supervisor
@@ -192,8 +193,8 @@ class _Start:
             self._options.pid_file.write_text(f"{pid}\n")
         return live
 
-    def _look_on(self, place: RunDir, live: Live) -> int:
-        """Show what the journal tells until everyone is in place."""
+    def _look_on(self, place: RunDir, live: Live) -> bool:
+        """Show what the journal tells until everyone is in place; False where it ends before that."""
         options, terminal = self._options, self._terminal
         console = None
         if not options.quiet:
@@ -205,8 +206,8 @@ class _Start:
             if isinstance(event, RunReady):
                 processes = plural(len(self._plan.processes), "process", "processes")
                 terminal.answer(f"{self._plan.pattern} is up: {processes}. Record: {place.shown}\n")
-                return 0
-        return self._told_end(place)
+                return True
+        return False
 
     def _events(self, place: RunDir, live: Live) -> Iterator[Known]:
         """What is made known, as it is, until the end of the run, or of supervisord, whichever comes first."""
@@ -246,10 +247,12 @@ def _lives(pid: int) -> bool:
         return False
 
 
-def end_supervisord(pid: int) -> None:
+def clear_away(live: Live) -> None:
     """Have supervisord end all that it runs, the coordinator first; if it takes too long, all at once."""
-    with contextlib.suppress(ProcessLookupError), contextlib.closing(Handle(pid)) as process:
+    with contextlib.suppress(ProcessLookupError), contextlib.closing(Handle(live.pid)) as process:
         for number in (signal.SIGTERM, signal.SIGKILL):
             process.signal(number)
             if process.ended(_LEAVES_WITHIN_S):
-                return
+                break
+    withdraw(live)
+    shutil.rmtree(live.sockets, ignore_errors=True)

@@ -4,7 +4,8 @@ from scenes import failing, not_ready, passing, request_reply, retrying, scaled
 
 from orchestrator.outcome.measures import Measures, jain
 from orchestrator.outcome.summary import summarise
-from orchestrator.run.events import BookClosed, ProcessEnded, ProcessFinished, ProcessOutline
+from orchestrator.run.events import BookClosed, ProcessEnded, ProcessFinished
+from orchestrator.run.outlines import ProcessOutline
 from roles.kit.slot import Count
 
 

@@ -6,14 +6,8 @@ from scenes import PIPELINE, failing, not_ready, passing, request_reply, retryin
 
 from orchestrator.outcome.summary import CUT_SHORT, summarise, to_json
 from orchestrator.outcome.values import FaultSummary, Replies
-from orchestrator.run.events import (
-    BookClosed,
-    LinkOutline,
-    ProcessEnded,
-    ProcessLaunched,
-    ProcessOutline,
-    RunStarted,
-)
+from orchestrator.run.events import BookClosed, ProcessEnded, ProcessLaunched, RunStarted
+from orchestrator.run.outlines import LinkOutline, ProcessOutline
 from roles.kit.slot import Count
 
 # The contract: fields of summary.json, in their order. More may follow, none may go or move.

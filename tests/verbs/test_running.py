@@ -9,7 +9,8 @@ from scenes import PIPELINE, failing, not_ready, passing
 
 from orchestrator.engines.base import EngineError
 from orchestrator.engines.choice import choose
-from orchestrator.run.events import ProcessOutline, Progress, RunEnded, RunStarted
+from orchestrator.run.events import Progress, RunEnded, RunStarted
+from orchestrator.run.outlines import ProcessOutline
 from orchestrator.terminal import Terminal
 from orchestrator.verbs.fault import CommandError
 from orchestrator.verbs.github import Actions
