@@ -50,7 +50,10 @@ def _past(folder: Path) -> list[Known]:
     if not path.exists():
         return []
     mend_journal(path)
-    return read_journal(path)
+    past = read_journal(path)
+    if not past:
+        path.unlink()  # killed in its first line: nothing has begun
+    return past
 
 
 def _take_breath(past: Sequence[Known], now_s: float) -> None:
