@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -10,6 +11,9 @@ from typing import Self
 import msgspec
 
 from orchestrator.run.events import Known, Progress
+
+MOST_WAITING = 10_000
+"""So many events wait for room on the disk; more are not kept."""
 
 _decoder: msgspec.json.Decoder[Known] = msgspec.json.Decoder(Known)
 
@@ -28,16 +32,37 @@ class Journal:
         """
         self._file = path.open("ab" if goes_on else "xb", buffering=0)
         self._encoder = msgspec.json.Encoder(enc_hook=str)
+        self._size_bytes = path.stat().st_size
+        self._waiting: deque[bytes] = deque()
         self.fault: str | None = None
 
     def __call__(self, event: Known) -> None:
-        """Write one event, at once."""
-        if isinstance(event, Progress) or self.fault:
+        """Write one event, at once. What finds no room waits for some, and the next one is written after it."""
+        if isinstance(event, Progress):
             return
         try:
-            self._file.write(self._encoder.encode(event) + b"\n")
+            self._waiting.append(self._encoder.encode(event) + b"\n")
+            while self._waiting:
+                self._write(self._waiting[0])
+                self._waiting.popleft()
         except (OSError, ValueError, TypeError, msgspec.MsgspecError) as fault:
             self.fault = str(fault)
+            while len(self._waiting) > MOST_WAITING:
+                self._waiting.pop()
+        else:
+            self.fault = None
+
+    def _write(self, line: bytes) -> None:
+        """Write a line whole or not at all: a disk that is almost full takes part of it."""
+        left = memoryview(line)
+        try:
+            while left:
+                left = left[self._file.write(left) :]
+        except OSError:
+            with suppress(OSError):
+                self._file.truncate(self._size_bytes)
+            raise
+        self._size_bytes += len(line)
 
     def close(self) -> None:
         """Close the file."""

@@ -24,6 +24,7 @@ from orchestrator.run.outline import process_outline
 from orchestrator.run.plan import Plan
 from orchestrator.run.requests import Answer, Become, Request, Restart, Scale
 from orchestrator.run.scaling import scaled
+from orchestrator.run.stopper import see_off
 from orchestrator.topology.suggest import did_you_mean_or_list
 from roles.kit.messages import Release
 
@@ -89,11 +90,33 @@ class Changes:
         change, self._now = self._now, None
         if change is not None:
             self._release(change)
-            for member in change.coming:
-                member.returns = False
-            self._end(change.ticket, "the run is coming to its end", done=False)
+            self._stay(change)
+            self._end(change, "the run is coming to its end", done=False)
         while self._waiting:
             self._answer(self._waiting.popleft().ticket, "the run is coming to its end", done=False)
+
+    def _stay(self, change: _Change) -> None:
+        """Nobody leaves but who has begun to; who was to come again, and is gone, does, and new ones need not."""
+        for member in change.leave.leavers:
+            member.leaving = False
+            delay_s = 0.0 if member.returns else member.back_after_s
+            member.returns, member.back_after_s = False, None
+            if delay_s is None or not member.part_is_done:
+                continue
+            if member.over:
+                self._joining.come_back(member, delay_s)
+            else:
+                member.awaited_back, member.away_s = True, delay_s
+                see_off(self._crew, member)
+        for member in change.coming:
+            if member.step is Step.PLANNED and not member.broke_off and member not in change.leave.leavers:
+                self._joining.cancel(member)
+                member.called_off = True
+
+    def recall(self, ended: ChangeEnded) -> None:
+        """What was answered is answered again to whoever asks once more."""
+        if ended.ticket:
+            self._keep(Answer(ticket=ended.ticket, done=ended.done, text=ended.text, at_s=ended.at_s))
 
     def take_up(self, told: RunChanged, coming: Iterable[str], again: Iterable[str]) -> None:
         """Go on with a change of an earlier coordinator, and with those that are still to come, or come again."""
@@ -102,10 +125,14 @@ class Changes:
         leavers = [members[name] for name in told.leaving] + to_start
         for member in to_start:
             member.returns = True
+        for member in leavers:
+            self._joining.cancel(member)
+            if member.spec.command and not member.over:
+                see_off(crew, member)  # it may have been told, and then its end is not its own
         # Some of them may have gone by now, and their senders been held since before that.
         leave = Leave(crew, self._books, leavers, sources(crew.plan))
         to_come = [*(members[name] for name in coming), *to_start]
-        self._now = _Change("", crew.plan, told.changes, leave, coming=to_come, taken_up=True)
+        self._now = _Change(told.ticket, told.before, told.changes, leave, coming=to_come, taken_up=True)
 
     def release_all(self) -> None:
         """Let everyone send again: an earlier coordinator may have held anybody."""
@@ -144,7 +171,6 @@ class Changes:
         members = self._crew.members
         leaving = [members[name] for name in found.leaving]
         again = [members[name] for name in found.again]
-        self._tell(found.changes, coming, leaving, again)
         self._start(ticket, before, found.changes, leaving=leaving, again=again, coming=coming)
 
     def _newcomers(self, plan: Plan, found: Difference) -> list[Member]:
@@ -163,12 +189,8 @@ class Changes:
         return coming
 
     def _start_again(self, ticket: str, target: str) -> None:
-        members = self._crew.members.values()
-        again = [
-            member
-            for member in members
-            if target in (member.name, member.spec.node) and not (member.over and member.drained)
-        ]
+        members = [self._crew.members[spec.name] for spec in self._crew.plan.processes]
+        again = [member for member in members if target in (member.name, member.spec.node)]
         if not again:
             nodes = dict.fromkeys(member.spec.node for member in members)
             hint = did_you_mean_or_list(target, nodes, "nodes")
@@ -177,28 +199,7 @@ class Changes:
             raise ValueError(f"cannot restart '{target}': it is started by somebody else")
         names = name_list([member.name for member in again])
         changes = (f"{names} {'starts' if len(again) == 1 else 'start'} again",)
-        self._tell(changes, [], [], again)
         self._start(ticket, self._crew.plan, changes, leaving=[], again=again, coming=[])
-
-    def _tell(
-        self,
-        changes: tuple[str, ...],
-        coming: Iterable[Member],
-        leaving: Iterable[Member],
-        again: Iterable[Member],
-    ) -> None:
-        crew = self._crew
-        crew.order(Keep(crew.plan))
-        crew.publish(
-            RunChanged(
-                at_s=crew.now_s,
-                changes=changes,
-                outline=self._outline(),
-                coming=tuple(member.name for member in coming),
-                leaving=tuple(member.name for member in leaving),
-                again=tuple(member.name for member in again),
-            )
-        )
 
     def _start(
         self,
@@ -210,7 +211,22 @@ class Changes:
         again: list[Member],
         coming: list[Member],
     ) -> None:
+        """Make it known first: from then on it is done, by this coordinator or the next."""
         crew = self._crew
+        crew.publish(
+            RunChanged(
+                at_s=crew.now_s,
+                changes=changes,
+                outline=self._outline(),
+                plan=crew.plan,
+                before=before,
+                ticket=ticket,
+                coming=tuple(member.name for member in coming),
+                leaving=tuple(member.name for member in leaving),
+                again=tuple(member.name for member in again),
+            )
+        )
+        crew.order(Keep(crew.plan))
         for member in (*leaving, *again):
             self._joining.cancel(member)
         for member in again:
@@ -236,7 +252,7 @@ class Changes:
         if self._all_came(change):
             self._now = None
             self._release(change)
-            self._end(change.ticket, "; ".join(change.changes), done=True)
+            self._end(change, "; ".join(change.changes), done=True)
 
     def _all_came(self, change: _Change) -> bool:
         """Whether all are in place that are to come; those of a later stage come after those of an earlier one."""
@@ -250,32 +266,32 @@ class Changes:
         return all(member.step >= Step.WORKING or member.called_off for member in change.coming)
 
     def _give_up(self, change: _Change, why: str) -> None:
-        """Nothing has been ended yet: all is as it was."""
+        """No stream has been ended yet: all is as it was."""
         self._now = None
-        for member in change.leave.leavers:
-            member.leaving = member.returns = False
         self._release(change)
-        for member in change.coming:
-            if member.step is Step.PLANNED:
-                member.called_off = True
+        self._stay(change)
         if change.before is not self._crew.plan:
             self._adopt(change.before)
-            self._crew.order(Keep(change.before))
-        self._end(change.ticket, f"cannot change the run: {why}; all is as it was", done=False)
+        self._end(change, f"cannot change the run: {why}; all is as it was", done=False)
+        self._crew.order(Keep(self._crew.plan))
 
     def _release(self, change: _Change) -> None:
         if change.taken_up:
             self.release_all()
         change.leave.release()
 
-    def _end(self, ticket: str, text: str, *, done: bool) -> None:
-        self._crew.publish(ChangeEnded(at_s=self._crew.now_s, text=text, done=done))
-        if ticket:
-            self._answer(ticket, text, done=done)
+    def _end(self, change: _Change, text: str, *, done: bool) -> None:
+        crew = self._crew
+        crew.publish(ChangeEnded(at_s=crew.now_s, text=text, done=done, plan=crew.plan, ticket=change.ticket))
+        if change.ticket:
+            self._answer(change.ticket, text, done=done)
 
     def _answer(self, ticket: str, text: str, *, done: bool) -> None:
         answer = Answer(ticket=ticket, done=done, text=text, at_s=self._crew.now_s)
-        self._answers[ticket] = answer
+        self._keep(answer)
+        self._crew.order(Reply(answer))
+
+    def _keep(self, answer: Answer) -> None:
+        self._answers[answer.ticket] = answer
         while len(self._answers) > KEPT_ANSWERS:
             del self._answers[next(iter(self._answers))]
-        self._crew.order(Reply(answer))

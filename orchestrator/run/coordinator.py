@@ -119,6 +119,7 @@ class Coordinator:
         `running` are then the processes that may still be there. An exit, or all that it has said before, follows for
         each of them.
         """
+        self._addresses.begin()
         recall = Recall(self._crew, self._addresses, self._books, self._faults, self._reports.restarts)
         for event in past:
             recall.take(event)
@@ -127,6 +128,8 @@ class Coordinator:
         crew.now_s = max(crew.now_s, at_s)
         crew.publish(events.RunResumed(at_s=crew.now_s, pid=pid))
         self._went_s = found.went_s
+        for ended in found.answers:
+            self._changes.recall(ended)
         if found.went_s is None:
             self._launcher.resume(found.back_s)
         else:
@@ -134,14 +137,19 @@ class Coordinator:
             self.phase = Phase.DRAINING if found.draining else Phase.WORKING
             self._draining_s = crew.now_s
             self._joining.resume(found.back_s, found.went_s)
+        self._see_off_who_failed(at_first=True)
         if found.change is None or found.draining:
             self._changes.release_all()
         else:
             self._changes.take_up(found.change, found.coming, found.again)
+        if found.draining:
+            self._joining.call_off()
+            self._endings.finish_sources()
         if found.draining == "failure":
             self._cut_s = crew.now_s + DRAIN_AFTER_FAILURE_S
-        elif crew.problems and not found.draining:
+        elif crew.failing and not found.draining:
             self._begin_failing()
+        self._advance(timed=False)
         return crew.take_commands()
 
     def running(self) -> list[Member]:
@@ -183,10 +191,11 @@ class Coordinator:
             self._progress_s = self._crew.now_s
             self._crew.publish(events.Progress(at_s=self._crew.now_s, readings=readings))
 
-    def _see_off_who_failed(self) -> None:
-        """Those that failed, and are to come again, have been told to leave; some need more than a word."""
+    def _see_off_who_failed(self, *, at_first: bool = False) -> None:
+        """Those that failed, and come again, have been told to leave, or are `at_first`; some need more than a word."""
         for member in self._crew.members.values():
-            if member.awaited_back and member.stop_told_s is not None and not member.over:
+            told = member.stop_told_s is not None or (at_first and member.failed is not None)
+            if member.awaited_back and told and not member.over:
                 see_off(self._crew, member)
 
     def _go_down(self) -> None:
@@ -323,7 +332,7 @@ class Coordinator:
         if self._went_s is not None and self._interrupted is None:
             self._faults.tell_unfired()
         for member in crew.members.values():
-            if not member.over:
+            if not member.over and not member.was_restarted:
                 crew.publish(
                     never_ran(member, came=member.spec.external and self._went_s is not None, at_s=crew.now_s)
                 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from orchestrator.run.commands import Command, Launch, Publish, Signal, SignalName, Tell
-from orchestrator.run.events import Known, ProblemFound
+from orchestrator.run.events import Known, ProblemFound, ProcessBegan
 from orchestrator.run.member import NEXT, Member, Step
 from orchestrator.run.plan import Plan
 from roles.kit.messages import Down, End, Finish, Stop
@@ -81,9 +81,13 @@ class Crew:
         elif isinstance(message, Stop):
             member.stop_told_s = self.now_s
         elif type(message) in NEXT:
+            began = member.step is Step.WORKING
             member.step = NEXT[type(message)][1]
-            if member.step is Step.WORKING:
+            if member.step is Step.WORKING and not began:
                 member.in_place_s = self.now_s
+                self.publish(
+                    ProcessBegan(at_s=self.now_s, process=member.name, incarnation=member.incarnation)
+                )
         self._commands.append(Tell(member.name, message))
 
     def repeat_stop(self, member: Member) -> None:

@@ -132,7 +132,9 @@ def _comparable(spec: ProcessSpec, field: str) -> object:
 
 def _bare(port: PortSpec) -> PortSpec:
     attached = tuple(msgspec.structs.replace(one, peers=0) for one in port.attachments)
-    return msgspec.structs.replace(port, attachments=attached, partners=())
+    # A subscriber has to know of each publisher; of subscribers a publisher learns by itself.
+    partners = port.partners if port.kind == "SUB" else ()
+    return msgspec.structs.replace(port, attachments=attached, partners=partners)
 
 
 def _moved(old: Plan, new: Plan) -> list[str]:

@@ -18,6 +18,7 @@ from orchestrator.run.outlines import (
     ProcessOutline,
     StageOutline,
 )
+from orchestrator.run.plan import Plan
 from orchestrator.run.requests import Known as Request
 from roles.kit.messages import Up
 from roles.kit.slot import Count, Reading
@@ -158,6 +159,13 @@ class ProcessBound(Event, frozen=True, kw_only=True):
     incarnation: int = 0
 
 
+class ProcessBegan(Event, frozen=True, kw_only=True):
+    """A process was told to begin."""
+
+    process: str
+    incarnation: int = 0
+
+
 class ProcessReady(Event, frozen=True, kw_only=True):
     """All connections of a process are in place, seen from its side."""
 
@@ -213,21 +221,27 @@ class RestartPlanned(Event, frozen=True, kw_only=True):
 class RunChanged(Event, frozen=True, kw_only=True):
     """The run is to become another while it goes on. `outline` is what it then is; `changes` say it in words.
 
-    `coming` join it, `leaving` leave it, `again` are started again; the latter two are drained first.
+    `coming` join it, `leaving` leave it, `again` are started again; the latter two are drained first. `plan` is what
+    it goes by from now on, `before` what it went by until now. `ticket` names who has asked for it.
     """
 
     changes: tuple[str, ...]
     outline: RunStarted
+    plan: Plan
+    before: Plan
+    ticket: str = ""
     coming: tuple[str, ...] = ()
     leaving: tuple[str, ...] = ()
     again: tuple[str, ...] = ()
 
 
 class ChangeEnded(Event, frozen=True, kw_only=True):
-    """The last change is done, or has come to nothing."""
+    """The last change is done, or has come to nothing, and all goes by `plan`, which then is the one before."""
 
     text: str
     done: bool = True
+    plan: Plan | None = None
+    ticket: str = ""
 
 
 class RunResumed(Event, frozen=True, kw_only=True):
@@ -300,6 +314,7 @@ Known = (
     | AddressesKnown
     | ProcessBound
     | ProcessReady
+    | ProcessBegan
     | RunReady
     | RunDraining
     | Progress

@@ -47,7 +47,9 @@ class Joining:
         crew = self._crew
         for member in list(crew.members.values()):
             spec = member.spec
-            if member.step is Step.PLANNED and spec.start_delay_s is not None and not member.was_restarted:
+            if member.step is Step.PLANNED and crew.draining and member.name not in back_s:
+                member.called_off = True
+            elif member.step is Step.PLANNED and spec.start_delay_s is not None and not member.was_restarted:
                 self._due_s[member.name] = went_s + spec.start_delay_s
             elif member.step is Step.WORKING and spec.is_role:
                 crew.tell(member, Go())

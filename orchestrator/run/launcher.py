@@ -71,6 +71,7 @@ class Launcher:
             if self._crew.now_s >= due_s:
                 self._due.remove((due_s, member))
                 self._being_launched += 1
+                self._awaited_since_s = self._crew.now_s
                 told = self._addresses.told(member) if member.spec.command else {}
                 self._crew.launch(member, told, spec=self._addresses.spec_at_its_old_place(member))
 
@@ -142,7 +143,7 @@ class Launcher:
     @property
     def overdue(self) -> list[Member]:
         """Those to blame for a start that does not come about, once their time has passed; empty before."""
-        if self.waited_s < self._least_patience_s:
+        if self._due or self.waited_s < self._least_patience_s:
             return []  # this is asked at each event, and there may be thousands to look at
         missing = [self._crew.members[name] for name in sorted(self._not_ready)]
         blamed = _to_blame([member for member in missing if member.step > Step.PLANNED])

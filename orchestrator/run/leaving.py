@@ -66,11 +66,6 @@ class Leave:
         """They are gone, and who sent to them knows."""
         return self._stage is _Stage.GONE
 
-    @property
-    def under_way(self) -> bool:
-        """It is too late to leave things as they were: streams have been ended."""
-        return self._stage > _Stage.EMPTYING
-
     def look(self) -> None:
         """Go on as far as it goes."""
         steps = {
@@ -95,19 +90,30 @@ class Leave:
         self._told.clear()
 
     def stuck(self) -> str:
-        """Why it does not go on, once nothing has changed for as long as anyone may take; empty before."""
-        books = self._fed if self._stage is _Stage.EMPTYING else self._outward
-        if self._stage not in (_Stage.EMPTYING, _Stage.FLUSHING) or not books:
-            return ""
-        members = [m for book in books for m in book.members() if m.spec.family != "proxy"]
-        changed_s = max([self._since_s, *(member.changed_s for member in members)])
-        grace_s = max([self._crew.plan.stall_s, *(member.spec.stop_grace_s for member in members)])
-        if self._crew.now_s - changed_s < grace_s:
+        """Why it does not come to rest, once nothing has changed for as long as anyone may take; empty before.
+
+        As long as it is not at rest no stream has been ended, and all can stay as it was.
+        """
+        books = self._fed
+        members = self._taking_part(books)
+        grace_s = self._grace_s(members)
+        if self._stage is not _Stage.EMPTYING or not self._stands_still(members, grace_s):
             return ""
         names = ", ".join(book.plan.name for book in books if not book.balances)
         busy = next((member.name for member in members if not member.part_is_done and not member.waits), "")
         why = f"{busy} is at work" if busy else "what is under way does not arrive"
         return f"{names or 'the senders'} did not come to rest within {grace_s:g} s: {why}"
+
+    @staticmethod
+    def _taking_part(books: Iterable[Book]) -> list[Member]:
+        return [m for book in books for m in book.members() if m.spec.family != "proxy"]
+
+    def _grace_s(self, members: Iterable[Member]) -> float:
+        return max([self._crew.plan.stall_s, *(member.spec.stop_grace_s for member in members)])
+
+    def _stands_still(self, members: Iterable[Member], grace_s: float) -> bool:
+        changed_s = max([self._since_s, *(member.changed_s for member in members)])
+        return self._crew.now_s - changed_s >= grace_s
 
     def _concerns(self, book: Book) -> bool:
         """Somebody who leaves takes from it, passes it on, or owes its replies."""
@@ -121,8 +127,9 @@ class Leave:
         for member in self._left():
             self._end_streams(member)
         for member in self._left():
-            if member.spec.command:
-                see_off(self._crew, member)  # it hears of no end; what it has taken is its own
+            # A command hears of no end, and what it has taken is its own; a role has its grace for what it has in hand.
+            if member.spec.command or self._stands_still([member], member.spec.stop_grace_s):
+                see_off(self._crew, member)
         return all(member.part_is_done for member in self.leavers)
 
     def _end_streams(self, member: Member) -> None:
@@ -136,9 +143,12 @@ class Leave:
             self._crew.tell(member, End(port=port))
 
     def _flush(self) -> bool:
+        """What they have sent arrives; what does not for too long is lost with them, and counted."""
+        flushed = self._hold(self._outward) and self._at_rest(self._outward)
+        members = self._taking_part(self._outward)
         for member in self.leavers:
-            member.drained = not member.lost_its_way
-        return self._hold(self._outward) and self._at_rest(self._outward)
+            member.drained = flushed and not member.lost_its_way
+        return flushed or (bool(members) and self._stands_still(members, self._grace_s(members)))
 
     def _go(self) -> bool:
         for member in self._left():

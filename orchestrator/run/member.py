@@ -50,7 +50,8 @@ class Member:
     started. `past` adds up the counters of earlier incarnations. It runs since `launched_s`, and its sockets are in
     place since `in_place_s`. `held` are the ports at which it has said that it sends nothing, as it said so last. One
     that is `leaving` is on its way out of a run that goes on, unless it then `returns`; `drained` says that nothing was
-    under way to it. Where an earlier incarnation `broke_off`, what that held is gone.
+    under way to it. One that died as it was leaving would have come back `back_after_s`. Where an earlier incarnation
+    `broke_off`, what that held is gone.
     """
 
     spec: ProcessSpec
@@ -79,6 +80,7 @@ class Member:
     held: dict[str, Held] = field(default_factory=dict)
     leaving: bool = False
     returns: bool = False
+    back_after_s: float | None = None
     drained: bool = False
     broke_off: bool = False
     past: dict[str, Count] = field(default_factory=dict)
@@ -94,7 +96,7 @@ class Member:
         self.finished = self.finish_told = self.paused = self.resumes = False
         self.doomed = self.awaited_back = self.called_off = False
         self.leaving = self.returns = self.drained = False
-        self.launched_s = self.in_place_s = None
+        self.launched_s = self.in_place_s = self.back_after_s = None
         self.held = {}
         self.signals_sent, self.ends_told, self.joins = [], set(), True
 

@@ -15,9 +15,13 @@ from orchestrator.run.books import Book
 from orchestrator.run.crew import Crew
 from orchestrator.run.faults import Faults
 from orchestrator.run.member import Member, Step
+from orchestrator.run.plan import Plan
 from orchestrator.run.restarts import Restarts
 from roles.kit.messages import Failed
 from roles.kit.slot import Reading
+
+ENDING_KINDS = ("killed", "failed", "exit", "setup", "bind", "launch", "timeout", "restarts")
+"""Problems of these kinds end a run; others are judged when it is over."""
 
 
 @dataclass(slots=True)
@@ -35,6 +39,13 @@ class Recollection:
     change: events.RunChanged | None = None
     coming: list[str] = field(default_factory=list)
     again: list[str] = field(default_factory=list)
+    answers: list[events.ChangeEnded] = field(default_factory=list)
+
+
+def plan_of_the_past(first: Plan, past: Iterable[events.Known]) -> Plan:
+    """The plan by which a run goes now that began with the `first`: the last one that was made known."""
+    plans = [event.plan for event in past if isinstance(event, events.RunChanged | events.ChangeEnded)]
+    return next((plan for plan in reversed(plans) if plan is not None), first)
 
 
 class Recall:
@@ -49,6 +60,7 @@ class Recall:
         self._books = {(book.plan.name, book.plan.replies): book for book in books}
         self._faults = faults
         self._restarts = restarts
+        self._failed: dict[str, events.ProcessFailed] = {}
         self._specs = {spec.name: spec for spec in (*crew.plan.processes, *crew.plan.reserves)}
 
     def take(self, event: events.Known) -> None:
@@ -66,10 +78,11 @@ class Recall:
             case events.FaultFired():
                 self._faults.recall(event)
             case events.BookClosed():
-                self._books[event.book, event.replies].recall_closed(event.at_s)
+                book = self._books.get((event.book, event.replies))
+                if book is not None:
+                    book.recall_closed(event.at_s)
             case events.ProblemFound():
-                if not event.expected:
-                    crew.problems.append(event)
+                self._problem(event)
             case events.RunChanged():
                 found.change, found.coming, found.again = event, list(event.coming), list(event.again)
             case events.ChangeEnded():
@@ -95,15 +108,31 @@ class Recall:
                 self._in_place(member, event.at_s, ready=True)
             case events.ProcessFinished():
                 member.step, member.finished = Step.DONE, True
+            case events.ProcessBegan():
+                self._in_place(member, event.at_s, began=True)
             case events.ProcessFailed():
-                member.failed = Failed(kind="raised", text=event.text, item=event.item)
+                self._failed[member.name] = event
             case events.RestartPlanned():
+                self._judged(member.name)
                 member.awaited_back, member.away_s = True, event.delay_s
                 self._restarts.recall(member.name, event.at_s, event.delay_s)
             case events.ProcessEnded():
                 self._ended(member, event)
             case _:
                 pass
+
+    def _problem(self, event: events.ProblemFound) -> None:
+        if event.process is not None:
+            self._judged(event.process)
+        if not event.expected:
+            self._crew.problems.append(event)
+            self._crew.failing = self._crew.failing or event.kind in ENDING_KINDS
+
+    def _judged(self, process: str) -> None:
+        """What a process has told of its failure counts once something follows from it; else it is heard again."""
+        told, member = self._failed.pop(process, None), self._crew.members.get(process)
+        if told is not None and member is not None:
+            member.failed = Failed(kind="raised", text=told.text, item=told.item)
 
     def _added(self, event: events.ProcessAdded) -> None:
         """A process that has gone since, and was not to come again, is in no plan any more."""
@@ -125,19 +154,19 @@ class Recall:
                 waiting.remove(member.name)
         if member.spec.command:
             self._addresses.place_planned(member)
-            self._in_place(member, event.at_s, ready=False)
+            self._in_place(member, event.at_s)
 
-    def _in_place(self, member: Member, at_s: float, *, ready: bool) -> None:
+    def _in_place(self, member: Member, at_s: float, *, ready: bool = False, began: bool = False) -> None:
         if ready:
             member.step = max(member.step, Step.READY)
-        if self.found.went_s is not None:
+        if began or self.found.went_s is not None:
             member.step, member.in_place_s = max(member.step, Step.WORKING), at_s
 
     def _went(self, event: events.RunReady) -> None:
         self.found.went_s = event.at_s
         for member in self._crew.members.values():
             if member.step is Step.READY or (member.spec.command and member.step is Step.LAUNCHED):
-                self._in_place(member, event.at_s, ready=False)
+                self._in_place(member, event.at_s)
             if member.spec.external:
                 member.step = Step.WORKING
 
@@ -169,9 +198,12 @@ class Recall:
     def _change_ended(self, event: events.ChangeEnded) -> None:
         change, self.found.change = self.found.change, None
         self.found.coming, self.found.again = [], []
-        if change is None:
+        self.found.answers.append(event)
+        if change is None or not event.done:
             return
         for name in change.leaving:
+            self.found.back_s.pop(name, None)
             member = self._crew.members.get(name)
-            if member is not None and event.done:
+            if member is not None:
                 member.leaving = member.drained = True
+                member.called_off = not member.over

@@ -11,7 +11,7 @@ from orchestrator.run.member import Member, Step
 from orchestrator.run.restarts import Again, Restarts
 from orchestrator.run.stopper import see_off
 from orchestrator.run.tolerance import Tolerance
-from roles.kit.messages import Bound, Failed, Finished, Held, Ready
+from roles.kit.messages import Bound, Failed, Finished, Held, Hello, Ready
 from roles.kit.slot import Reading
 
 
@@ -62,6 +62,8 @@ class Reports:
         member, message = self._crew.members[event.process], event.message
         if member.over or event.incarnation != member.incarnation:
             return
+        if isinstance(message, Hello) and message.pid != member.pid:
+            return  # somebody of that name whom an earlier coordinator has started, and this one has ended
         if isinstance(message, Failed):
             if member.failed is None:
                 self._role_failed(member, message)
@@ -192,6 +194,7 @@ class Reports:
         where = f"nodes.{member.spec.node}"
         self._crew.problem("restarted", note, process=member.name, where=where, expected=True)
         if member.leaving:
+            member.back_after_s = again.delay_s
             return
         member.awaited_back, member.away_s = True, again.delay_s
         self._crew.publish(

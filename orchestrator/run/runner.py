@@ -252,6 +252,7 @@ class Runner:
         elif isinstance(event, events.Exited):
             self._alive.discard(event.process)
             self._unreached.pop(event.process, None)
+            self._silent.discard((event.process, event.incarnation))
             event = msgspec.structs.replace(event, reading=self._reading(event.process))
         self._feed(event)
 
@@ -281,7 +282,8 @@ class Runner:
             case Reply(answer=answer):
                 self._reception.reply(answer)
             case Keep(plan=plan):
-                keep_plan(self._run_dir, plan)
+                with contextlib.suppress(OSError):  # it stands in the journal; the file is for those who look
+                    keep_plan(self._run_dir, plan)
             case _:
                 raise TypeError(f"cannot carry out {type(command).__name__}")
 
@@ -307,7 +309,12 @@ class Runner:
 
     def _launch(self, command: Launch) -> None:
         spec = command.spec or self._specs[command.process]
-        self._slots.grow(spec.slot + 1)
+        try:
+            self._slots.grow(spec.slot + 1)
+        except OSError as error:
+            text = f"cannot start {spec.name}: {self._place.slots} cannot grow: {error.strerror} (make room there)"
+            self._feed(events.LaunchFailed(at_s=self._clock(), process=spec.name, text=text))
+            return
         self._specs[spec.name] = spec
         self._incarnations[spec.name] = command.incarnation
         if command.incarnation and spec.is_role:

@@ -19,6 +19,7 @@ from orchestrator.run.coordinator import Coordinator
 from orchestrator.run.interrupts import Interrupts
 from orchestrator.run.outline import run_started
 from orchestrator.run.plan import Plan
+from orchestrator.run.recall import plan_of_the_past
 from orchestrator.run.runner import Observer, Runner, place_of
 from orchestrator.run.sockets import lock_directory
 from roles.kit.spec import Place
@@ -82,6 +83,7 @@ def serve(
             def clock() -> float:
                 return time.monotonic() - service.started_s
 
+            plan = plan_of_the_past(plan, past)
             runner = Runner(
                 plan=plan,
                 place=place,

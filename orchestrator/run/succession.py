@@ -29,6 +29,9 @@ class Succession:
             crew.members[spec.name].spec = spec
         self._addresses.adopt(before, plan)
         self._tolerance.adopt(plan)
+        planned = {(one.name, one.replies) for one in plan.books}
+        # A plan that comes after another has all its books; only one that comes back has not.
+        self.books[:] = [book for book in self.books if (book.plan.name, book.plan.replies) in planned]
         books = {(book.plan.name, book.plan.replies): book for book in self.books}
         for one in plan.books:
             if (one.name, one.replies) in books:

@@ -26,6 +26,8 @@ from orchestrator.run.service import Service, kept_service, serve
 from orchestrator.rundir import EVENTS, SUMMARY
 from orchestrator.verbs.broken import broken_off
 
+_BROKEN = 70
+
 QUICK_DEATHS = 10
 QUICK_WITHIN_S = 10.0
 PAUSE_S = 1.0
@@ -36,13 +38,17 @@ def main(run_dir: str) -> NoReturn:
     """Be the coordinator of the service whose record is in `run_dir`. Exits with the run's exit code."""
     folder = Path(run_dir)
     service = kept_service(folder)
-    past = _past(folder)
-    if not any(isinstance(event, RunEnded) for event in past):
-        _take_breath(past, time.monotonic() - service.started_s)
-        _serve(service, folder, past)
-    summary = _conclude(folder)
+    try:
+        past = _past(folder)
+        if not any(isinstance(event, RunEnded) for event in past):
+            _take_breath(past, time.monotonic() - service.started_s)
+            _serve(service, folder, past)
+        exit_code = _conclude(folder).exit_code
+    except Exception:  # noqa: BLE001 - without a coordinator nobody of the service may be left
+        traceback.print_exc()
+        exit_code = _BROKEN
     _leave(service)
-    sys.exit(summary.exit_code)
+    sys.exit(exit_code)
 
 
 def _past(folder: Path) -> list[Known]:

@@ -137,6 +137,7 @@ class _Start:
 
     def run(self) -> int:
         """Bring it up; 0 once it is in place, its own exit code where it has ended before."""
+        self._check_pid_file()
         place = new_place(self._options.run_dir, self._plan, self._loaded, several=self._several)
         sockets, lock = make_private_directory(self._plan)
         try:
@@ -146,6 +147,12 @@ class _Start:
             raise
         finally:
             os.close(lock)
+        try:
+            self._make_known(live)
+        except OSError as error:
+            clear_away(live)
+            text = f"cannot bring {self._plan.pattern} up: {error.strerror}: {error.filename}"
+            raise fault(text, code="up", file=self._options.file, exit_code=3) from error
         try:
             is_up = self._look_on(place, live)
         except KeyboardInterrupt:
@@ -178,7 +185,7 @@ class _Start:
             argument=str(place.path),
             stop_wait_s=int(grace_s) + DRAINS_WITHIN_S,
         )
-        live = Live(
+        return Live(
             run_id=place.run_id,
             file=str(self._loaded.path.resolve()),
             pattern=plan.pattern,
@@ -188,10 +195,23 @@ class _Start:
             run_dir=str(place.path),
             service=True,
         )
+
+    def _check_pid_file(self) -> None:
+        """What cannot be written is told before anything is started."""
+        path = self._options.pid_file
+        if path is None:
+            return
+        try:
+            path.touch()
+        except OSError as error:
+            text = f"cannot write the pid file {path}: {error.strerror}"
+            hint = "name another with --pid-file"
+            raise fault(text, code="pid-file", file=self._options.file, hint=hint) from error
+
+    def _make_known(self, live: Live) -> None:
         announce(live)
         if self._options.pid_file is not None:
-            self._options.pid_file.write_text(f"{pid}\n")
-        return live
+            self._options.pid_file.write_text(f"{live.pid}\n")
 
     def _look_on(self, place: RunDir, live: Live) -> bool:
         """Show what the journal tells until everyone is in place; False where it ends before that."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import IO, Any
 
@@ -45,8 +46,9 @@ class Collector(Role):
         if not self.incarnation or self.fold is not None:
             return path.open("wb", buffering)
         if self._concluded.exists():
+            with contextlib.suppress(FileNotFoundError):  # killed between the two
+                self._into_path().replace(path)
             self._concluded.unlink()
-            self._into_path().replace(path)
         file = path.open("ab", buffering)
         file.truncate(path.read_bytes().rfind(b"\n") + 1)
         return file

@@ -98,6 +98,7 @@ class Sub(Inlet):
 
     def _recv_update(self, flags: int) -> bytes:
         """The next update without its topic frame; raises Ended once every publisher has said that it has finished."""
+        self._check_ended()
         while True:
             if self.codec.prefixed:
                 frame = self.socket.recv(flags)
@@ -110,6 +111,7 @@ class Sub(Inlet):
 
     def _recv_numbered(self, flags: int) -> bytes:
         """The next update that has not been there before; raises Ended as `_recv_update`."""
+        self._check_ended()
         count = 2 if self.codec.prefixed else 3
         while True:
             frames = self.socket.recv_multipart(flags)
@@ -131,6 +133,11 @@ class Sub(Inlet):
                 self._note_end(first)
             elif is_new:
                 return frames[-2]
+
+    def _check_ended(self) -> None:
+        """One who is to leave may never find the stream empty."""
+        if self.name in self.control.ended:
+            raise Ended
 
     def _note_numbers(self) -> None:
         words, base, checker = self.words, port_base(self.index), self._checker

@@ -15,6 +15,7 @@ from orchestrator.run.coordinator import Coordinator, Phase
 from orchestrator.run.outline import run_started
 from orchestrator.run.plan import Plan
 from orchestrator.run.planner import make_plan
+from orchestrator.run.recall import plan_of_the_past
 from orchestrator.sources import SourceFinder
 from orchestrator.topology.check import check
 
@@ -75,7 +76,14 @@ class Drive:
         return next(event for event in self.published(events.RunEnded))
 
     def lose_coordinator(self, steps: int) -> None:
-        """The coordinator dies; so many steps happen unseen; another takes over from what the first has made known."""
+        """The coordinator dies, half of what it decided done; so many steps happen unseen; another takes over."""
+        possible = [(name, happen) for name, happen in self.world.possible() if not self.is_starting(name)]
+        event: events.Event = self.world.read(self.now_s)
+        if possible and self.random.random() < 0.5:
+            (event, *_) = [*self.random.choice(possible)[1](self.now_s), event]
+        commands = self.coordinator.handle(event)
+        for command in commands[: self.random.randrange(len(commands) + 1)]:
+            self.world.obey(command)
         for _ in range(steps):
             possible = [
                 (name, happen) for name, happen in self.world.possible() if not self.is_starting(name)
@@ -85,7 +93,7 @@ class Drive:
                 self.random.choice(possible)[1](self.now_s)
         self.world.lose_coordinator()
         past = [event for event in self.world.published if not isinstance(event, events.Progress)]
-        plan = self.world.plan
+        plan = plan_of_the_past(self.plan, past)
         self.coordinator = Coordinator(plan, past[0], sockets="/s", serves=self.serves)
         commands = self.coordinator.resume(past, at_s=self.now_s, pid=2)
         running = [(member.name, member.incarnation) for member in self.coordinator.running()]

@@ -210,11 +210,8 @@ def test_up_again_applies_what_has_changed_and_nothing_else(project):
     service = project.up()
     pids = {name: process.pid for name, process in service.states().items()}
     same = project.call("up", environment=service.environment)
-    assert (same.returncode, same.stdout) == (
-        0,
-        "p runs already; 0 changes\nnothing to do: it runs so already\n"
-        "Next: orchestrator ps topology.yaml, or down\n",
-    )  # fmt: skip
+    assert same.returncode == 0
+    assert same.stdout.startswith("p runs already; 0 changes\nnothing to do: it runs so already\n")
     path.write_text(
         path.read_text().replace("replicas: 3", "replicas: 4").replace("rate: 20000", "rate: 30000")
     )
