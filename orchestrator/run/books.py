@@ -58,8 +58,10 @@ class Book:
 
     @property
     def at_rest(self) -> bool:
-        """All that was sent has been handled; what was lost on a broken link never will be."""
-        return self.balances or (self._broken and self._quiet_for(self._settle_s))
+        """All that was sent has been handled by those who are there; what was lost on a broken link never will be."""
+        here = [(m, port) for m, port in self.receivers if m.step >= Step.LAUNCHED and not m.part_is_done]
+        rests = self._broken and self._have_waited(here, self._settle_s)
+        return self.balances or not here or rests
 
     @property
     def sending_is_over(self) -> bool:
@@ -180,14 +182,14 @@ class Book:
         Subscribers are woken again and again by the marks of publishers that have finished: there only counters tell.
         """
         left = self.receivers_left
+        return bool(left) and self._have_waited(left, seconds)
+
+    def _have_waited(self, receivers: Iterable[tuple[Member, str]], seconds: float) -> bool:
         woken = {member.name for member, _ in self.receivers} if self.plan.kind == "marked" else set()
         times = [m.counted_s if m.name in woken else m.changed_s for m in self.members()]
         since_s = max(times, default=0.0)
-        return (
-            bool(left)
-            and all(m.receives_at(port) for m, port in left)
-            and self._crew.now_s - since_s >= seconds
-        )
+        waits = all(m.receives_at(port) for m, port in receivers)
+        return waits and self._crew.now_s - since_s >= seconds
 
     def close(self) -> None:
         """Close the book with what it says now.

@@ -16,7 +16,7 @@ from orchestrator.run.commands import Keep, Reply
 from orchestrator.run.crew import Crew
 from orchestrator.run.difference import Difference, difference, successor
 from orchestrator.run.endings import sources
-from orchestrator.run.events import ChangeEnded, ProcessAdded, RunChanged, RunStarted
+from orchestrator.run.events import ChangeEnded, ProcessAdded, RestartPlanned, RunChanged, RunStarted
 from orchestrator.run.joining import Joining
 from orchestrator.run.leaving import Leave
 from orchestrator.run.member import Member, Step
@@ -41,6 +41,7 @@ class _Change:
     changes: tuple[str, ...]
     leave: Leave
     coming: list[Member] = field(default_factory=list)
+    cancelled: list[Member] = field(default_factory=list)
     left: bool = False
     taken_up: bool = False
 
@@ -101,17 +102,24 @@ class Changes:
             member.leaving = False
             delay_s = 0.0 if member.returns else member.back_after_s
             member.returns, member.back_after_s = False, None
-            if delay_s is None or not member.part_is_done:
+            if delay_s is None or not (member.part_is_done or member.ends_told or member.finish_told):
                 continue
+            crew = self._crew
+            crew.publish(
+                RestartPlanned(at_s=crew.now_s, process=member.name, delay_s=delay_s, asked_for=True)
+            )
             if member.over:
                 self._joining.come_back(member, delay_s)
-            else:
+            else:  # it is seen off once it has done what it has
                 member.awaited_back, member.away_s = True, delay_s
-                see_off(self._crew, member)
         for member in change.coming:
             if member.step is Step.PLANNED and not member.broke_off and member not in change.leave.leavers:
                 self._joining.cancel(member)
                 member.called_off = True
+        for member in change.cancelled:
+            if member.step is Step.PLANNED:
+                member.called_off = False
+                self._joining.bring(member)
 
     def recall(self, ended: ChangeEnded) -> None:
         """What was answered is answered again to whoever asks once more."""
@@ -125,14 +133,22 @@ class Changes:
         leavers = [members[name] for name in told.leaving] + to_start
         for member in to_start:
             member.returns = True
+        cancelled = [member for member in leavers if self._joining.cancel(member)]
         for member in leavers:
-            self._joining.cancel(member)
             if member.spec.command and not member.over:
                 see_off(crew, member)  # it may have been told, and then its end is not its own
         # Some of them may have gone by now, and their senders been held since before that.
         leave = Leave(crew, self._books, leavers, sources(crew.plan))
         to_come = [*(members[name] for name in coming), *to_start]
-        self._now = _Change(told.ticket, told.before, told.changes, leave, coming=to_come, taken_up=True)
+        self._now = _Change(
+            told.ticket,
+            told.before,
+            told.changes,
+            leave,
+            coming=to_come,
+            cancelled=cancelled,
+            taken_up=True,
+        )
 
     def release_all(self) -> None:
         """Let everyone send again: an earlier coordinator may have held anybody."""
@@ -227,13 +243,12 @@ class Changes:
             )
         )
         crew.order(Keep(crew.plan))
-        for member in (*leaving, *again):
-            self._joining.cancel(member)
+        cancelled = [member for member in (*leaving, *again) if self._joining.cancel(member)]
         for member in again:
             member.returns = True
         here = [member for member in (*leaving, *again) if not member.over and not member.called_off]
         leave = Leave(crew, self._books, here, sources(crew.plan))
-        self._now = _Change(ticket, before, changes, leave, coming=[*coming, *again])
+        self._now = _Change(ticket, before, changes, leave, coming=[*coming, *again], cancelled=cancelled)
 
     def _go_on(self, change: _Change) -> None:
         change.leave.look()

@@ -137,7 +137,7 @@ class Coordinator:
             self.phase = Phase.DRAINING if found.draining else Phase.WORKING
             self._draining_s = crew.now_s
             self._joining.resume(found.back_s, found.went_s)
-        self._see_off_who_failed(at_first=True)
+        self._see_off_who_come_back()
         if found.change is None or found.draining:
             self._changes.release_all()
         else:
@@ -183,7 +183,7 @@ class Coordinator:
             self._endings.look()
             self._joining.look()
             self._look_for_rest()
-        self._see_off_who_failed()
+        self._see_off_who_come_back()
         if self.phase is Phase.WORKING:
             self._faults.look(self._crew.now_s - (self._went_s or 0.0))
             self._changes.look()
@@ -191,11 +191,10 @@ class Coordinator:
             self._progress_s = self._crew.now_s
             self._crew.publish(events.Progress(at_s=self._crew.now_s, readings=readings))
 
-    def _see_off_who_failed(self, *, at_first: bool = False) -> None:
-        """Those that failed, and come again, have been told to leave, or are `at_first`; some need more than a word."""
+    def _see_off_who_come_back(self) -> None:
+        """Those that have failed, or have done this incarnation's part, and come again; some need more than a word."""
         for member in self._crew.members.values():
-            told = member.stop_told_s is not None or (at_first and member.failed is not None)
-            if member.awaited_back and told and not member.over:
+            if member.awaited_back and member.part_is_done and not member.over:
                 see_off(self._crew, member)
 
     def _go_down(self) -> None:

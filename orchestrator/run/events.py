@@ -212,10 +212,14 @@ class ProcessFailed(Event, frozen=True, kw_only=True):
 
 
 class RestartPlanned(Event, frozen=True, kw_only=True):
-    """A process that has ended, or is about to, will be started again, `delay_s` after that."""
+    """A process that has ended, or is about to, will be started again, `delay_s` after that.
+
+    It is `asked_for` where no policy wants it.
+    """
 
     process: str
     delay_s: float
+    asked_for: bool = False
 
 
 class RunChanged(Event, frozen=True, kw_only=True):

@@ -90,10 +90,12 @@ class Joining:
             self._addresses.expect_back(member)
             self._due_s[member.name] = self._crew.now_s
 
-    def cancel(self, member: Member) -> None:
-        """A process that was to come later need not."""
-        if self._due_s.pop(member.name, None) is not None:
-            member.called_off = True
+    def cancel(self, member: Member) -> bool:
+        """A process that was to come later need not; False where there was none."""
+        if self._due_s.pop(member.name, None) is None:
+            return False
+        member.called_off = True
+        return True
 
     def call_off(self, *, everyone: bool = False) -> None:
         """The run is coming to its end: who has not come yet need not come; who comes again does so at once.

@@ -114,12 +114,18 @@ class Recall:
                 self._failed[member.name] = event
             case events.RestartPlanned():
                 self._judged(member.name)
-                member.awaited_back, member.away_s = True, event.delay_s
-                self._restarts.recall(member.name, event.at_s, event.delay_s)
+                self._restart_planned(member, event)
             case events.ProcessEnded():
                 self._ended(member, event)
             case _:
                 pass
+
+    def _restart_planned(self, member: Member, event: events.RestartPlanned) -> None:
+        member.awaited_back, member.away_s = True, event.delay_s
+        if member.over:
+            self.found.back_s[member.name] = event.at_s + event.delay_s
+        if not event.asked_for:
+            self._restarts.recall(member.name, event.at_s, event.delay_s)
 
     def _problem(self, event: events.ProblemFound) -> None:
         if event.process is not None:
@@ -205,5 +211,5 @@ class Recall:
             self.found.back_s.pop(name, None)
             member = self._crew.members.get(name)
             if member is not None:
-                member.leaving = member.drained = True
+                member.leaving, member.awaited_back = True, False
                 member.called_off = not member.over

@@ -193,13 +193,13 @@ class Reports:
         note = f"{text}: started again after {again.delay_s:g} s ({again.number} of {policy.most})"
         where = f"nodes.{member.spec.node}"
         self._crew.problem("restarted", note, process=member.name, where=where, expected=True)
-        if member.leaving:
-            member.back_after_s = again.delay_s
-            return
-        member.awaited_back, member.away_s = True, again.delay_s
         self._crew.publish(
             events.RestartPlanned(at_s=self._crew.now_s, process=member.name, delay_s=again.delay_s)
         )
+        if member.leaving:
+            member.back_after_s = again.delay_s
+        else:
+            member.awaited_back, member.away_s = True, again.delay_s
 
     def _judge(self, member: Member, exited: events.Exited, *, interrupted: bool) -> None:
         """Whether this end is a failure: it was not ours, or it had to be ours because the process would not go."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import random
 
 import pytest
-from run.test_faults import PIPELINE, books_are_right, problems
+from run.test_faults import PIPELINE, books_are_right, plan_with, problems
+from run.test_restarts import with_policy
 from run.world import Drive, plan_of
 
 from orchestrator.run import events
@@ -212,3 +213,104 @@ def test_a_run_is_looked_at():
         *("sink-1", "worker-1", "worker-2", "worker-3", "ventilator-1"),
     ]
     assert answer.phase == "working"
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("deaths", [0, 2])
+@pytest.mark.parametrize(
+    "request_",
+    [
+        Restart(ticket="a", target="sink"),
+        Restart(ticket="a", target="worker"),
+        Scale(ticket="a", node="worker", replicas=1),
+        Scale(ticket="a", node="worker", replicas=9),
+        Become(
+            ticket="a",
+            plan=plan_of(
+                PIPELINE.replace("sink:", "audit: {role: sink, connect: tasks}\n      sink:").replace(
+                    "bind: results}", "bind: results, environment: {A: b}}"
+                )
+            ),
+        ),
+    ],
+    ids=["sink", "worker", "fewer", "more", "new"],
+)
+def test_an_end_in_the_middle_of_a_change_drains_as_any_other(seed, deaths, request_):
+    drive = Drive(plan_of(PIPELINE), seed, messages_each=10_000, serves=True)
+    chance = random.Random(f"down {seed}")
+    asked = 100 + chance.randrange(60)
+    drive.at_step[asked] = ask_until_taken(request_)
+    drive.at_step[asked + 1 + chance.randrange(60)] = ask_until_taken(Down(ticket="down"))
+    for _ in range(deaths):
+        at = asked + chance.randrange(150)
+        while at in drive.at_step:
+            at += 1
+        drive.at_step[at] = lambda drive: drive.lose_coordinator(chance.randrange(4))
+    # A Down that was asked of a coordinator which died is asked again.
+    drive.at_step[asked + 900] = ask_until_taken(Down(ticket="again"))
+    sound(drive, drive.run())
+
+
+OTHERS = {
+    "no barrier": PIPELINE.replace("    endpoints:", "    sync: none\n    endpoints:"),
+    "a late sink": PIPELINE.replace(
+        "sink: {role: sink, bind: results}",
+        "sink: {role: sink, bind: results}\n      late: {role: sink, bind: results, start_delay: 300ms}",
+    ).replace("    endpoints:", "    allow: [two-binders]\n    endpoints:"),
+    "requests": CLIENTS,
+}
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("kind", OTHERS)
+def test_another_coordinator_takes_over_whatever_the_pattern(seed, kind):
+    drive, ended = changed(plan_of(OTHERS[kind]), seed, deaths=4, messages_each=20, serves=True)
+    sound(drive, ended)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_deaths_of_workers_and_of_coordinators_and_changes_at_once(seed):
+    """Messages may be lost with a worker, but the books say how many, and everybody ends as the last plan has it."""
+    plan = with_policy(
+        plan_with(PIPELINE, expects={"tasks.lost": ">= 0", "results.lost": ">= 0"}),
+        "worker",
+        policy="always",
+        most=1000,
+        backoff_s=0.05,
+    )
+    drive = Drive(plan, seed, messages_each=10_000, serves=True)
+    chance = random.Random(f"all {seed}")
+
+    def kill(drive: Drive) -> None:
+        working = [
+            name
+            for name, process in drive.world.processes.items()
+            if "worker" in name and process.step == "working"
+        ]
+        if working:
+            drive.feed(*drive.world.kill(chance.choice(working), drive.now_s))
+
+    for number, step in enumerate(range(100, 2500, 60)):
+        drive.at_step[step] = chance.choice(
+            [
+                kill,
+                lambda drive: drive.lose_coordinator(chance.randrange(5)),
+                ask_until_taken(Scale(ticket=f"s{number}", node="worker", replicas=chance.randrange(1, 6))),
+                ask_until_taken(
+                    Restart(ticket=f"r{number}", target=chance.choice(["worker", "worker-1", "sink"]))
+                ),
+            ]
+        )
+    for step in (5000, 6000, 7000):
+        drive.at_step[step] = ask_until_taken(Down(ticket=f"down{step}"))
+    ended = drive.run()
+    assert problems(drive) == [], f"seed {seed}"
+    assert ended.verdict == "passed", f"seed {seed}"
+    books = {event.book: event for event in drive.published(events.BookClosed)}
+    for book in ("tasks", "results"):
+        sent, received = (
+            sum(process.total(way, port) for process in drive.world.processes.values())
+            for way, port in (("sent", book), ("received", book))
+        )
+        assert (books[book].sent, books[book].received) == (sent, received), f"seed {seed}: {book}"
+        assert books[book].lost == sent - received, f"seed {seed}: {book}"
