@@ -102,7 +102,8 @@ class Changes:
             member.leaving = False
             delay_s = 0.0 if member.returns else member.back_after_s
             member.returns, member.back_after_s = False, None
-            if delay_s is None or not (member.part_is_done or member.ends_told or member.finish_told):
+            told = change.taken_up or member.ends_told or member.finish_told  # what another has told is not known
+            if delay_s is None or not (told or member.part_is_done):
                 continue
             crew = self._crew
             crew.publish(
@@ -263,7 +264,7 @@ class Changes:
             for member in change.coming:
                 if member.over:
                     member.begin_again()
-                member.called_off = False
+                member.called_off = member.returns = False
         if self._all_came(change):
             self._now = None
             self._release(change)
