@@ -102,7 +102,8 @@ class Changes:
             member.leaving = False
             delay_s = 0.0 if member.returns else member.back_after_s
             member.returns, member.back_after_s = False, None
-            told = change.taken_up or member.ends_told or member.finish_told  # what another has told is not known
+            # What another coordinator has told it is not known.
+            told = change.taken_up or member.ends_told or member.finish_told
             if delay_s is None or not (told or member.part_is_done):
                 continue
             crew = self._crew

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from orchestrator.cells import name_list, plural
-from orchestrator.run.plan import BookPlan, Plan
+from orchestrator.run.plan import BookPlan, End, Plan
 from roles.kit.spec import PortSpec, ProcessSpec
 
 _TOLD_TO_NOBODY = (
@@ -165,12 +165,28 @@ def _why_not(old: Plan, new: Plan) -> str:
     for book in new.books:
         if kinds.get((book.name, book.replies), (book.kind, book.sequenced)) != (book.kind, book.sequenced):
             return f"what is counted at {book.name} would be another thing than before"
+    counted = {
+        _of_node(end): book.name
+        for book in old.books
+        if not book.replies
+        for end in (*book.senders, *book.receivers)
+    }
+    for book in new.books:
+        for end in () if book.replies else (*book.senders, *book.receivers):
+            if counted.get(_of_node(end), book.name) != book.name:
+                node, port = _of_node(end)
+                return f"what {node} has counted at {port} would be counted at {book.name} from now on"
     grouped = {endpoint: book.name for book in old.books for endpoint in book.endpoints}
     for book in new.books:
         for endpoint in book.endpoints:
             if grouped.get(endpoint, book.name) != book.name:
                 return f"{endpoint} would be counted together with others than before"
     return ""
+
+
+def _of_node(end: End) -> tuple[str, str]:
+    """An end of a book by its node."""
+    return end[0].rpartition("-")[0], end[1]
 
 
 def _told(

@@ -8,7 +8,7 @@ goes. Its senders are released once their sockets know that it has gone: a messa
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from orchestrator.run.books import Book
 from orchestrator.run.crew import Crew
@@ -82,12 +82,15 @@ class Leave:
 
     def release(self) -> None:
         """Let everyone send again."""
-        for name, incarnation, port in self._told:
+        self._release(lambda _: True)
+
+    def _release(self, wanted: Callable[[str], bool]) -> None:
+        for name, incarnation, port in [key for key in self._told if wanted(key[0])]:
+            self._told.remove((name, incarnation, port))
             member = self._crew.members[name]
             if member.incarnation == incarnation:
                 self._crew.tell(member, Release(port=port))
                 member.changed_s = member.counted_s = self._crew.now_s  # it has waited because of us
-        self._told.clear()
 
     def stuck(self) -> str:
         """Why it does not come to rest, once nothing has changed for as long as anyone may take; empty before.
@@ -138,9 +141,10 @@ class Leave:
         ports = {port for book in books for other, port in book.receivers if other is member}
         if member.name in self._sources or not ports:
             self._crew.tell(member, Finish(returns=member.returns))
-            return
-        for port in ports:
-            self._crew.tell(member, End(port=port))
+        else:
+            for port in ports:
+                self._crew.tell(member, End(port=port))
+        self._release(lambda name: name == member.name)  # it may have something to send in conclusion
 
     def _flush(self) -> bool:
         """What they have sent arrives; what does not for too long is lost with them, and counted."""
@@ -194,7 +198,7 @@ class Leave:
 
     def _holds(self, member: Member, port: str) -> bool:
         """Whether a sender sends nothing; it is told to where it has not been."""
-        if member in self.leavers or member.part_is_done or not member.spec.is_role:
+        if member.part_is_done or not member.spec.is_role:
             return True
         if member.step < Step.LAUNCHING:
             return True  # it comes, or comes back, and is held then

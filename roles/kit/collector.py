@@ -46,8 +46,9 @@ class Collector(Role):
         if not self.incarnation or self.fold is not None:
             return path.open("wb", buffering)
         if self._concluded.exists():
-            with contextlib.suppress(FileNotFoundError):  # killed between the two
-                self._into_path().replace(path)
+            if self._concluded.read_text() == str(self._into_path()):  # else it is to write another file now
+                with contextlib.suppress(FileNotFoundError):  # killed between the two
+                    self._into_path().replace(path)
             self._concluded.unlink()
         file = path.open("ab", buffering)
         file.truncate(path.read_bytes().rfind(b"\n") + 1)
@@ -87,7 +88,7 @@ class Collector(Role):
         self._lines.close()
         self._partial_path().replace(self._into_path())
         if self.fold is None:
-            self._concluded.touch()
+            self._concluded.write_text(str(self._into_path()))
 
     def close(self) -> None:
         """What was not completed keeps another name, so that nobody takes it for the whole; an empty file goes."""

@@ -143,6 +143,18 @@ def test_another_plan_touches_only_what_is_different(seed):
 
 
 @pytest.mark.parametrize("seed", SEEDS)
+def test_everybody_may_be_touched_at_once(seed):
+    other = plan_of(
+        PIPELINE.replace("bind: results}", "bind: results, environment: {A: b}}")
+        .replace("replicas: 3}", "replicas: 3, environment: {A: b}}")
+        .replace("bind: tasks,", "bind: tasks, environment: {A: b},")
+    )
+    drive, ended = changed(plan_of(PIPELINE), seed, Become(ticket="a", plan=other), messages_each=300)
+    sound(drive, ended)
+    assert answers(drive)[0].done or drive.published(events.RunDraining)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
 def test_a_new_stage_is_put_in(seed):
     """A second sink at the same endpoint, and a source of its own for the workers."""
     other = plan_of(PIPELINE.replace("sink:", "audit: {role: sink, connect: tasks}\n      sink:"))

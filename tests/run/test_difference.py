@@ -75,6 +75,10 @@ def test_a_node_that_goes_is_named():
             [("role: worker, connect: [tasks, results]", "command: python3 x.py, connect: [tasks, results]")],
             "what is counted at tasks would be another thing than before",
         ),
+        (
+            [("tasks: ipc", "jobs: ipc"), ("bind: tasks", "bind: {tasks: jobs}"), ("[tasks, results]", "{tasks: jobs, results: results}")],
+            "what ventilator has counted at tasks would be counted at jobs from now on",
+        ),
     ],
 )  # fmt: skip
 def test_what_cannot_change_is_told(replacements, why):

@@ -277,3 +277,15 @@ def test_a_sink_that_is_killed_and_comes_back_has_all_the_lines_that_it_had(proj
     assert len(lines) == len(set(lines))
     received = outcome.received("sink-1", "results")
     assert received <= len(lines) <= received + 1  # one may have been written as it was killed
+
+
+def test_a_sink_that_is_to_write_another_file_does(project, plan_of_file):
+    text = BATCH.replace(str(TASKS), "20000").replace("50000", "10000")
+    path = project.topology(text)
+    run = project.start()
+    run.wait_for("RunReady")
+    path.write_text(path.read_text().replace("done.jsonl", "more.jsonl"))
+    answer = run.ask(Become, plan=plan_of_file(path))
+    assert answer.done, answer.text
+    run.outcome().balanced()
+    assert sorted(done(project) + done(project, "more.jsonl")) == list(range(1, 20001))
