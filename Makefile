@@ -46,10 +46,10 @@ demo-supervised: $(READY) ## the three patterns as services under supervisord: s
 	@ORCHESTRATOR=$(BIN)/orchestrator PYTHON=$(BIN)/python examples/supervised.sh
 
 test: $(READY) ## run all tests
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 2
 
 test-quick: $(READY) ## run the tests that are not slow
-	@$(BIN)/python -m pytest -m "not slow"
+	@$(BIN)/python -m pytest -n 2 -m "not slow"
 
 test-pythons: $(READY) ## test-quick with each other supported Python that is found, in a .venv of its own
 	@set -o pipefail; mine=$$($(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])'); \

@@ -34,6 +34,8 @@ from roles.kit.slot import Reading
 
 DRAIN_AFTER_FAILURE_S = 1.5
 PROGRESS_EVERY_S = 0.1
+SIGTERM_DRAINS_WITHIN_S = 25.0
+"""A service that is ended by a signal must be over before whoever sent it loses patience."""
 _SIGNAL_CODES = {"SIGINT": 130, "SIGTERM": 143}
 _PROBLEM_CODES = {"setup": 2, "bind": 3, "launch": 3}
 
@@ -79,6 +81,7 @@ class Coordinator:
         self._cut_s: float | None = None
         self._draining_s = 0.0
         self._drained_s: float | None = None
+        self._drain_due_s: float | None = None
         self._interrupted: str | None = None
         self._progress_s = 0.0
 
@@ -197,8 +200,10 @@ class Coordinator:
             if member.awaited_back and member.part_is_done and not member.over:
                 see_off(self._crew, member)
 
-    def _go_down(self) -> None:
-        if self.phase is Phase.STARTING:
+    def _go_down(self, at_once: bool) -> None:
+        if at_once:
+            self._break_off("SIGTERM")
+        elif self.phase is Phase.STARTING:
             self._interrupt("SIGTERM")
         elif self.phase is Phase.WORKING:
             self._drain("down")
@@ -227,13 +232,22 @@ class Coordinator:
             self._crew_away(kill=True)
             return
         if self._serves and self.phase is Phase.WORKING:
+            self._drain_due_s = self._crew.now_s + SIGTERM_DRAINS_WITHIN_S
             self._drain("down")
+            return
+        if self._serves and self.phase is Phase.DRAINING:
+            self._break_off(signal)
             return
         self._interrupted = signal
         if self.phase is Phase.STARTING:
             self._crew_away()
         elif self.phase is Phase.WORKING:
             self._drain(signal)
+
+    def _break_off(self, signal: str) -> None:
+        """Wait for nothing any more, but let everyone hear that it is over; what has been counted is kept."""
+        self._interrupted = self._interrupted or signal
+        self._crew_away()
 
     def _begin_failing(self) -> None:
         if self.phase is Phase.STARTING:
@@ -306,7 +320,9 @@ class Coordinator:
                 text = f"{member.name} did not finish within {member.spec.stop_grace_s:g} s of being asked to"
                 self._crew.fail("failed", text, member)
                 self._begin_failing()
-        if self._cut_s is not None and crew.now_s >= self._cut_s:
+        if self._drain_due_s is not None and crew.now_s >= self._drain_due_s:
+            self._break_off("SIGTERM")
+        elif self._cut_s is not None and crew.now_s >= self._cut_s:
             self._crew_away()
         elif all(member.quiet for member in crew.roles()) and self._commands_are_done():
             self._come_to_the_stop()

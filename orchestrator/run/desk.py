@@ -14,7 +14,7 @@ from orchestrator.run.states import state_of
 class Desk:
     """Answers what needs no time; `changes` carries out the rest, and `go_down` brings the run to its end."""
 
-    def __init__(self, crew: Crew, changes: Changes, go_down: Callable[[], None]) -> None:
+    def __init__(self, crew: Crew, changes: Changes, go_down: Callable[[bool], None]) -> None:
         self._crew = crew
         self._changes = changes
         self._go_down = go_down
@@ -30,7 +30,7 @@ class Desk:
                 )
             case Down():
                 self._answer(request, "going down", done=True)
-                self._go_down()
+                self._go_down(request.at_once)
             case _ if phase == "working":
                 self._changes.take(request)
             case _:

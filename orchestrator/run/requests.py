@@ -36,7 +36,9 @@ class Become(Request, frozen=True, kw_only=True):
 
 
 class Down(Request, frozen=True, kw_only=True):
-    """Come to an end: the sources finish, the rest drains, the books are closed."""
+    """Come to an end: the sources finish, the rest drains, the books are closed. `at_once`, nothing is waited for."""
+
+    at_once: bool = False
 
 
 class Look(Request, frozen=True, kw_only=True):

@@ -12,7 +12,7 @@ from pathlib import Path
 from orchestrator.engines.handles import Handle
 from orchestrator.run.live import LIVE, Live, is_alive, withdraw
 from orchestrator.run.reception import Asker, AskError, reception_address, ticket
-from orchestrator.run.requests import Down
+from orchestrator.run.requests import Answer, Down
 from orchestrator.rundir import SUMMARY
 from orchestrator.terminal import Terminal
 from orchestrator.topology.durations import in_words
@@ -23,6 +23,7 @@ from orchestrator.verbs.finding import NOT_RUNNING, Wanted, find, is_private, ru
 from orchestrator.verbs.reporting import recorded, told
 
 ANSWER_WITHIN_S = 5.0
+HURRIES_WITHIN_S = 15.0
 TERM_WITHIN_S = 15.0
 KILL_WITHIN_S = 5.0
 _LOOK_EVERY_S = 0.02
@@ -66,7 +67,7 @@ def _meant(wanted: Wanted, terminal: Terminal) -> list[Live]:
 
 
 class _End:
-    """The end of one run: it is asked for, and a service that does not come to it is made to.
+    """The end of one run: it is asked for, then asked for at once, and a service that has no ears is made to end.
 
     `forced` says that asking was not enough, and `given_up` that the run goes on all the same.
     """
@@ -78,7 +79,8 @@ class _End:
         self._terminal = terminal
         self._process = _held(live)
         self._due_s = time.monotonic() + timeout_s
-        self._next: Callable[[], None] = lambda: self._force(f"it is not over after {in_words(timeout_s)}")
+        self._timeout_s = timeout_s
+        self._next: Callable[[], None] = self._hurry
         self._ask()
 
     @property
@@ -104,14 +106,27 @@ class _End:
                 shutil.rmtree(path, ignore_errors=True)
 
     def _ask(self) -> None:
+        answer = self._answer(at_once=False)
+        if answer is not None:
+            self._terminal.tell(f"{self.live.pattern}: {answer.text}\n")
+
+    def _hurry(self) -> None:
+        """What drains for too long is cut short by its own coordinator, so that its books are kept."""
+        self.forced = True
+        self._tell(f"it has not drained after {in_words(self._timeout_s)}", "it ends at once")
+        if self._answer(at_once=True) is not None:
+            self._due_s = time.monotonic() + HURRIES_WITHIN_S
+            self._next = lambda: self._force(f"it is not over after {HURRIES_WITHIN_S:g} s more")
+
+    def _answer(self, *, at_once: bool) -> Answer | None:
+        """What is answered to the wish that it ends; None where nothing is, and it is made to."""
         with Asker(reception_address(self.live.sockets)) as asker:
             try:
-                answer = asker.ask(Down(ticket=ticket()), within_s=ANSWER_WITHIN_S)
+                return asker.ask(Down(ticket=ticket(), at_once=at_once), within_s=ANSWER_WITHIN_S)
             except AskError as error:
                 if not self._is_over():
                     self._force(str(error))
-            else:
-                self._terminal.tell(f"{self.live.pattern}: {answer.text}\n")
+        return None
 
     def _is_over(self) -> bool:
         if self._process is None or self._process.ended():

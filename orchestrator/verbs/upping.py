@@ -21,6 +21,7 @@ from orchestrator.observers.follow import JournalFollower
 from orchestrator.observers.tail import LogTail, last_lines
 from orchestrator.outcome.summary import summarise
 from orchestrator.outcome.text import report_text
+from orchestrator.run.coordinator import SIGTERM_DRAINS_WITHIN_S
 from orchestrator.run.difference import difference, successor
 from orchestrator.run.events import Known, RunEnded, RunReady
 from orchestrator.run.live import Live, announce, live_runs, withdraw
@@ -39,7 +40,7 @@ from orchestrator.verbs.loading import Loaded, Overrides, load, make_plans
 from orchestrator.verbs.places import new_place
 
 CHANGED_WITHIN_S = 300.0
-DRAINS_WITHIN_S = 30
+DRAINS_WITHIN_S = int(SIGTERM_DRAINS_WITHIN_S) + 5
 """A supervisord that is told to leave gives its coordinator so long, beyond all grace periods, to drain the run."""
 
 _LOOK_EVERY_S = 0.02

@@ -8,7 +8,9 @@ import pytest
 from run.world import Drive, plan_of
 
 from orchestrator.run import events
+from orchestrator.run.coordinator import SIGTERM_DRAINS_WITHIN_S
 from orchestrator.run.plan import Plan
+from orchestrator.run.requests import Down
 from roles.kit.messages import Go, Stop
 
 PIPELINE = """
@@ -162,6 +164,31 @@ def test_the_second_interrupt_kills() -> None:
     drive.feed(events.Interrupted(at_s=drive.now_s, signal="SIGTERM"))
     assert {process.step for process in drive.world.processes.values()} == {"dying SIGKILL"}
     ended = drive.run()
+    assert (ended.verdict, ended.exit_code) == ("interrupted", 143)
+
+
+@pytest.mark.parametrize("how", ["asked at once", "signal twice", "signal, and time passes"])
+@pytest.mark.parametrize("seed", range(20))
+def test_a_service_that_does_not_drain_is_broken_off_with_its_books(seed: int, how: str) -> None:
+    drive = Drive(PLANS["pipeline"], seed, messages_each=5000, serves=True)
+    drive.feed(events.Began(at_s=0.0))
+    while not drive.published(events.RunReady):
+        drive.go_on()
+    if how == "asked at once":
+        drive.feed(events.Asked(at_s=drive.now_s, request=Down(ticket="d")))
+        drive.feed(events.Asked(at_s=drive.now_s, request=Down(ticket="e", at_once=True)))
+    else:
+        drive.feed(events.Interrupted(at_s=drive.now_s, signal="SIGTERM"))
+        if how == "signal twice":
+            drive.feed(events.Interrupted(at_s=drive.now_s, signal="SIGTERM"))
+        else:
+            assert not [message for _, message in drive.world.told if isinstance(message, Stop)]
+            drive.now_s += SIGTERM_DRAINS_WITHIN_S
+    drive.feed(events.Tick(at_s=drive.now_s))
+    stopped = {name for name, message in drive.world.told if isinstance(message, Stop)}
+    assert stopped == {spec.name for spec in drive.plan.processes}
+    ended = drive.run()
+    sound(drive, ended)
     assert (ended.verdict, ended.exit_code) == ("interrupted", 143)
 
 

@@ -168,6 +168,42 @@ def test_nobody_outlives_supervisord_and_the_next_up_starts_clean(project):
     assert "its orchestrator was ended" in told.stdout
 
 
+HANGS = """
+    p:
+      endpoints: {tasks: ipc, results: ipc}
+      nodes:
+        ventilator: {role: ventilator, bind: tasks, params: {count: 1000, rate: 200}}
+        worker: {role: worker, connect: [tasks, results], replicas: 2, params: {call: "work:work"}}
+        sink: {role: sink, bind: results, params: {into: done.jsonl}}
+"""
+
+
+@pytest.mark.parametrize("how", ["down", "SIGTERM twice"])
+def test_a_service_that_cannot_drain_ends_all_the_same_with_its_books(project, how):
+    project.write(
+        "work.py", "import time\n\ndef work(task):\n    time.sleep(1000 * (task == 21))\n    return task\n"
+    )
+    project.topology(HANGS)
+    service = project.up()
+    wait_until(lambda: service.states()["sink-1"].received >= 20, "somebody to hang at 21")
+    if how == "down":
+        called = service.call("down", "--timeout", "1s")
+        assert called.returncode == 143, called.stderr
+        assert "cannot bring p down: it has not drained after 1s (it ends at once)" in called.stderr
+    else:
+        pid = service.live.pid
+        os.kill(service.coordinator(), signal.SIGTERM)
+        service.wait_for("RunDraining")
+        os.kill(service.coordinator(), signal.SIGTERM)
+        wait_until(lambda: not Path(f"/proc/{pid}").exists(), "supervisord gone")
+    wait_until(lambda: not processes_with(service.marker), "everybody gone", 5)
+    summary = json.loads((service.run_dir / "summary.json").read_text())
+    assert (summary["verdict"], summary["exit_code"]) == ("interrupted", 143)
+    links = {link["endpoint"]: link for link in summary["links"]}
+    assert links["tasks"]["sent"] - links["tasks"]["received"] == links["tasks"]["lost"]
+    assert links["results"]["received"] >= 20
+
+
 @pytest.mark.parametrize("how", ["supervisorctl shutdown", "SIGTERM"])
 def test_supervisord_that_is_told_to_leave_lets_the_run_drain(project, how):
     project.topology(STREAM)

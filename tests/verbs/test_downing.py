@@ -216,14 +216,33 @@ def test_a_service_that_does_not_answer_is_made_to_end(impatient, start, daemon)
     assert not run.sockets.exists()
 
 
-def test_a_service_that_does_not_come_to_its_end_is_made_to(start, daemon):
+AT_ONCE = "cannot bring p down: it has not drained after 100ms (it ends at once) [not-down]"
+
+
+def test_a_service_that_does_not_drain_is_asked_to_end_at_once(start, daemon):
+    process = daemon()
+
+    def script(request):
+        if request.at_once:
+            process.terminate()
+        return GOING
+
+    run = start(script, service=True, pid=process.pid)
+    code, out, err = went(timeout_s=0.1)
+    assert [request.at_once for request in run.asked] == [False, True]
+    assert (code, out.endswith("Report: .runs/p\n")) == (1, True)
+    assert err == f"p: going down\ntopology.yaml: error: {AT_ONCE}\n"
+
+
+def test_a_service_that_does_not_even_end_at_once_is_made_to(start, daemon, monkeypatch):
+    monkeypatch.setattr(downing, "HURRIES_WITHIN_S", 0.1)
     process = daemon()
     start(lambda _: GOING, service=True, pid=process.pid)
     code, _, err = went(timeout_s=0.1)
     assert code == 1
     assert err == (
-        "p: going down\n"
-        f"topology.yaml: error: cannot bring p down: it is not over after 100ms ({FORCED}) [not-down]\n"
+        f"p: going down\ntopology.yaml: error: {AT_ONCE}\n"
+        f"topology.yaml: error: cannot bring p down: it is not over after 0.1 s more ({FORCED}) [not-down]\n"
     )
 
 
@@ -255,12 +274,14 @@ def test_what_cannot_be_ended_is_left_and_told(impatient, start, daemon, monkeyp
     assert run.sockets.exists()
 
 
-def test_a_run_in_the_foreground_is_never_forced(start):
+def test_a_run_in_the_foreground_is_never_forced(start, monkeypatch):
+    monkeypatch.setattr(downing, "HURRIES_WITHIN_S", 0.1)
     start(lambda _: GOING, pid=os.getpid())
     code, out, err = went(timeout_s=0.1)
     assert (code, out) == (1, "")
     assert err == (
-        "p: going down\ntopology.yaml: error: cannot bring p down: it is not over after 100ms "
+        f"p: going down\ntopology.yaml: error: {AT_ONCE}\n"
+        "topology.yaml: error: cannot bring p down: it is not over after 0.1 s more "
         "(it goes on; Ctrl-C at its own terminal ends it, a second one at once) [not-down]\n"
     )
 
