@@ -25,7 +25,7 @@ from orchestrator.run.plan import Plan
 from orchestrator.run.requests import Answer, Become, Request, Restart, Scale
 from orchestrator.run.scaling import scaled
 from orchestrator.run.stopper import see_off
-from orchestrator.topology.suggest import did_you_mean_or_list
+from orchestrator.run.targets import to_restart
 from roles.kit.messages import Release
 
 KEPT_ANSWERS = 64
@@ -207,14 +207,7 @@ class Changes:
         return coming
 
     def _start_again(self, ticket: str, target: str) -> None:
-        members = [self._crew.members[spec.name] for spec in self._crew.plan.processes]
-        again = [member for member in members if target in (member.name, member.spec.node)]
-        if not again:
-            nodes = dict.fromkeys(member.spec.node for member in members)
-            hint = did_you_mean_or_list(target, nodes, "nodes")
-            raise ValueError(f"cannot restart '{target}': there is no such node or process ({hint})")
-        if any(member.spec.external for member in again):
-            raise ValueError(f"cannot restart '{target}': it is started by somebody else")
+        again = [self._crew.members[name] for name in to_restart(self._crew.plan, target)]
         names = name_list([member.name for member in again])
         changes = (f"{names} {'starts' if len(again) == 1 else 'start'} again",)
         self._start(ticket, self._crew.plan, changes, leaving=[], again=again, coming=[])

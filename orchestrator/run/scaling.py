@@ -20,6 +20,8 @@ def scaled(plan: Plan, node: str, replicas: int) -> Plan:
     Raises ValueError, in words for the user, where the node can have no other number.
     """
     alike = [spec for spec in plan.processes if spec.node == node]
+    if alike and len(alike) == replicas:
+        return plan
     why = _why_not(plan, node, alike, replicas)
     if why:
         raise ValueError(f"cannot scale '{node}': {why}")

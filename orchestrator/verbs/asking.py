@@ -6,10 +6,14 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from orchestrator.run.live import Live, is_alive
+from orchestrator.run.planfile import kept_plan
 from orchestrator.run.reception import Asker, AskError, reception_address, ticket
 from orchestrator.run.requests import Answer, Request, Restart, Scale
+from orchestrator.run.scaling import scaled
+from orchestrator.run.targets import to_restart
 from orchestrator.terminal import Terminal
 from orchestrator.topology.durations import in_words
 from orchestrator.verbs.documents import worst
@@ -24,7 +28,7 @@ _LOOK_EVERY_S = 2.0
 def scale(wanted: Wanted, numbers: Iterable[tuple[str, int]], *, timeout_s: float, terminal: Terminal) -> int:
     """Have nodes run as so many processes, one node after another; 0 where all came about, else 1.
 
-    Raises CommandError where no answer comes in time.
+    Raises CommandError where one cannot be, before any is asked for, and where no answer comes in time.
     """
     requests = [Scale(ticket=ticket(), node=node, replicas=number) for node, number in numbers]
     return _change(wanted, requests, timeout_s=timeout_s, terminal=terminal)
@@ -33,7 +37,7 @@ def scale(wanted: Wanted, numbers: Iterable[tuple[str, int]], *, timeout_s: floa
 def restart(wanted: Wanted, names: Iterable[str], *, timeout_s: float, terminal: Terminal) -> int:
     """Have processes, or all of a node, started again, one name after another; 0 where all came about, else 1.
 
-    Raises CommandError where no answer comes in time.
+    Raises CommandError where one cannot be, before any is asked for, and where no answer comes in time.
     """
     requests = [Restart(ticket=ticket(), target=name) for name in names]
     return _change(wanted, requests, timeout_s=timeout_s, terminal=terminal)
@@ -41,6 +45,7 @@ def restart(wanted: Wanted, names: Iterable[str], *, timeout_s: float, terminal:
 
 def _change(wanted: Wanted, requests: Sequence[Request], *, timeout_s: float, terminal: Terminal) -> int:
     live = find_one(wanted)
+    _check(requests, live, wanted)
     patience = _Patience(wanted=wanted, live=live, timeout_s=timeout_s, until_s=time.monotonic() + timeout_s)
     codes = []
     with (
@@ -55,6 +60,25 @@ def _change(wanted: Wanted, requests: Sequence[Request], *, timeout_s: float, te
                 terminal.tell(f"{fault(answer.text, code='refused', file=wanted.name).text}\n")
             codes.append(0 if answer.done else 1)
     return worst(codes)
+
+
+def _check(requests: Sequence[Request], live: Live, wanted: Wanted) -> None:
+    """By the plan as it stands; whoever carries it out looks again, at the plan as it is then."""
+    try:
+        plan = kept_plan(Path(live.run_dir))
+    except (OSError, ValueError):
+        return
+    try:
+        for request in requests:
+            match request:
+                case Scale(node=node, replicas=replicas):
+                    plan = scaled(plan, node, replicas)
+                case Restart(target=target):
+                    to_restart(plan, target)
+                case _:
+                    pass
+    except ValueError as error:
+        raise fault(str(error), code="refused", file=wanted.name) from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

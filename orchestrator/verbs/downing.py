@@ -19,7 +19,7 @@ from orchestrator.topology.durations import in_words
 from orchestrator.verbs.asking import if_interrupted
 from orchestrator.verbs.documents import worst
 from orchestrator.verbs.fault import CommandError, fault
-from orchestrator.verbs.finding import NOT_RUNNING, Wanted, find, is_private, running, shown
+from orchestrator.verbs.finding import NOT_RUNNING, Wanted, find, how_it_ended, is_private, running, shown
 from orchestrator.verbs.reporting import recorded, told
 
 ANSWER_WITHIN_S = 5.0
@@ -54,9 +54,12 @@ def _meant(wanted: Wanted, terminal: Terminal) -> list[Live]:
         if error.exit_code != NOT_RUNNING:
             raise
         (problem,) = error.problems
-        others = f" ({problem['hint']})" if wanted.pattern and running(wanted) else ""
+        if wanted.pattern and running(wanted):
+            aside = problem["hint"]
+        else:
+            aside = how_it_ended(wanted.file) if wanted.run_dir is None else ""
         what = f"pattern '{wanted.pattern}' of {wanted.name}" if wanted.pattern else wanted.name
-        terminal.tell(f"nothing of {what} is running{others}\n")
+        terminal.tell(f"nothing of {what} is running{f' ({aside})' if aside else ''}\n")
         return []
     services = [live for live in runs if live.service]
     for live in runs if services else ():

@@ -9,8 +9,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 from orchestrator.run.live import LIVE, PREFIX, Live, is_alive, live_runs, read_live
-from orchestrator.rundir import LATEST, recorded_runs
+from orchestrator.rundir import LATEST, SUMMARY, recorded_runs
 from orchestrator.topology.suggest import did_you_mean_or_list
 from orchestrator.verbs.fault import CommandError, fault
 from orchestrator.verbs.reporting import first_line
@@ -114,11 +116,30 @@ def _began(live: Live) -> tuple[str, int, str]:
     return when, first_line(Path(live.run_dir)), live.pattern
 
 
+class _Ended(msgspec.Struct):
+    """Of a summary, whose it is and how it ended."""
+
+    topology: str
+    pattern: str
+    verdict: str
+
+
+def how_it_ended(file: str) -> str:
+    """Where the last run of this folder was of this file, and is over: how it ended, as a hint."""
+    try:
+        ended = msgspec.json.decode((LATEST / SUMMARY).read_bytes(), type=_Ended)
+    except (OSError, msgspec.MsgspecError):
+        return ""
+    if Path(ended.topology).resolve() != Path(file).resolve():
+        return ""
+    return f"orchestrator report {LATEST} tells how {ended.pattern} {ended.verdict}"
+
+
 def _nothing(wanted: Wanted) -> CommandError:
     text, exit_code = "nothing of it is running", NOT_RUNNING
     if wanted.run_dir is None:
         up = f"orchestrator up {shlex.quote(wanted.file)} brings it up"
-        there, hint = Path(wanted.file).exists(), up
+        there, hint = Path(wanted.file).exists(), "; ".join(filter(None, (how_it_ended(wanted.file), up)))
     else:
         there, hint = wanted.run_dir.is_dir(), "name the directory of a run that goes on"
         if recorded_runs(wanted.run_dir):

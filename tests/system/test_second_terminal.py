@@ -172,13 +172,18 @@ def test_what_cannot_be_changed_is_refused_and_all_goes_on(project: Project, run
         (["scale", "ventilator=2"], "cannot scale 'ventilator': its processes share out one stream of items"),
         (["scale", "sink=2"], "cannot scale 'sink': it binds 'results'"),
         (["scale", "worker=0"], "cannot scale 'worker': 0 is no number of processes"),
+        (["scale", "worker=2", "sink=2"], "cannot scale 'sink': it binds 'results'"),
         (["restart", "worker-9"], "cannot restart 'worker-9': there is no such node or process"),
+        (["restart", "worker-1", "worker-9"], "cannot restart 'worker-9': there is no such node or process"),
     ):
         called = call(project, *words)
-        assert (called.exit_code, called.stdout) == (1, "")
+        assert (called.exit_code, called.stdout) == (2, "")
         assert called.stderr.startswith(f"topology.yaml: error: {why}")
         assert called.stderr.endswith(" [refused]\n")
     assert {process["state"] for process in states(project).values()} == {"running"}
+    assert [event for event in running.events() if event["event"] == "RunChanged"] == []
+    called = call(project, "scale", "sink=1")
+    assert (called.exit_code, called.stdout) == (0, "nothing to do: it runs so already\n")
     taken_down(project, running)
 
 

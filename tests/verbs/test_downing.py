@@ -19,7 +19,7 @@ from orchestrator.terminal import Terminal
 from orchestrator.verbs import downing
 from orchestrator.verbs.downing import down
 from orchestrator.verbs.fault import CommandError
-from orchestrator.verbs.finding import Wanted
+from orchestrator.verbs.finding import Wanted, find
 
 LEAVES = "import time; print(flush=True); time.sleep(600)"
 STAYS = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); {LEAVES}"
@@ -187,6 +187,23 @@ def test_where_there_is_a_service_the_foreground_is_left_alone(start, daemon):
 
 
 def test_nothing_to_bring_down_is_no_failure():
+    assert went() == (0, "", "nothing of topology.yaml is running\n")
+
+
+def test_how_the_last_run_of_the_file_ended_is_told(start):
+    def left(topology):
+        Path(".runs/latest/summary.json").write_bytes(
+            msgspec.json.encode({"topology": topology, "pattern": "p", "verdict": "failed"})
+        )
+
+    Path(".runs/latest").mkdir(parents=True)
+    left("./topology.yaml")
+    how = "orchestrator report .runs/latest tells how p failed"
+    assert went() == (0, "", f"nothing of topology.yaml is running ({how})\n")
+    with pytest.raises(CommandError) as error:
+        find(Wanted(file="topology.yaml"))
+    assert f"({how}; orchestrator up topology.yaml brings it up)" in error.value.text
+    left("other.yaml")
     assert went() == (0, "", "nothing of topology.yaml is running\n")
 
 
