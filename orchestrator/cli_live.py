@@ -96,13 +96,11 @@ def restart_command(
 @FILE
 @LIVE_PATTERN
 @LIVE_DIR
-@click.option(
-    "--timeout", type=Duration("1m"), default="1m", show_default=True, help="Then end what is left by force."
-)
+@click.option("--timeout", type=Duration("1m"), default="1m", show_default=True, help="Then end all at once.")
 def down_command(file: str, pattern: str | None, run_dir: Path | None, timeout: float) -> int:
     """Bring what runs to its end, drained, and report on it.
 
-    The exit code is the run's own, or 1 where force was needed; 0 where nothing runs.
+    The exit code is the run's own, at least 1 where it had to be cut short; 0 where nothing runs.
     """
     from orchestrator.verbs.downing import down  # noqa: PLC0415 - start-up
 

@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import os
 import secrets
+import shlex
 import shutil
 import signal
 import time
@@ -84,10 +85,22 @@ def _all(plans: Sequence[Plan], loaded: Loaded, options: UpOptions, terminal: Te
     if options.pid_file is not None and len(plans) > 1:
         text = "cannot write one pid file for several services"
         raise fault(text, code="pid-file", file=options.file, hint="name one with --pattern")
+    _tell_left_over(loaded, terminal)
     code = worst(_one(plan, loaded, options, terminal, several=len(plans) > 1) for plan in plans)
     if not code:
         terminal.answer(f"Next: orchestrator ps {options.file}, or down\n")
     return code
+
+
+def _tell_left_over(loaded: Loaded, terminal: Terminal) -> None:
+    """A pattern that has another name now, or is gone from the file, runs on; only its user knows what to do."""
+    file = str(loaded.path.resolve())
+    for live in live_runs():
+        if live.file == file and live.service and live.pattern not in loaded.checked.topology.patterns:
+            how = f"orchestrator down {shlex.quote(str(loaded.path))} --pattern {shlex.quote(live.pattern)}"
+            terminal.tell(
+                f"{live.pattern} is no longer in {loaded.path}, and runs on ({how} brings it down)\n"
+            )
 
 
 def _one(plan: Plan, loaded: Loaded, options: UpOptions, terminal: Terminal, *, several: bool) -> int:

@@ -50,3 +50,19 @@ def test_an_example_has_equal_books_under_both_engines(project, tmp_path, file):
         }
         held = [[one["path"], one["held"]] for one in here["expectations"]]
         assert held == [[one["path"], one["held"]] for one in there["expectations"]]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_deep_folder_for_temporary_files_is_no_hindrance(project, tmp_path, engine):
+    """A socket's path has 107 bytes at the most."""
+    deep = tmp_path / ("d" * 100)
+    deep.mkdir()
+    told = project.run(
+        str(ROOT / "topology.yaml"),
+        "--engine",
+        engine,
+        "--pattern",
+        "pipeline",
+        environment={"TMPDIR": str(deep)},
+    )
+    told.balanced()

@@ -267,6 +267,18 @@ def test_up_again_applies_what_has_changed_and_nothing_else(project):
     service.down().balanced()
 
 
+def test_a_pattern_that_has_another_name_now_runs_on_and_is_told(project):
+    text = STREAM.replace("rate: 20000", "rate: 100")
+    path = project.topology(text)
+    service = project.up()
+    path.write_text(path.read_text().replace("  p:", "  q:"))
+    other = project.up(environment=service.environment)
+    told = "p is no longer in topology.yaml, and runs on (orchestrator down topology.yaml --pattern p brings it down)"
+    assert told in other.said
+    assert other.call("down").returncode == 0
+    service.down().balanced()
+
+
 STRANGE = "a b;c #d%e'f\"gü"
 
 
