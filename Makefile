@@ -7,6 +7,8 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 OTHER_PYTHONS ?= 3.11 3.12 3.13
+# Tests start processes of their own: more than a few at once would only wait for each other.
+SHARED_OUT := --numprocesses auto --maxprocesses 4 --dist worksteal
 
 .PHONY: help setup demo demo-pipeline demo-request-reply demo-publish-subscribe demo-census demo-duplicates demo-supervised \
 	test test-quick test-pythons check lint format lock schema claims bench bench-service clean
@@ -46,10 +48,10 @@ demo-supervised: $(READY) ## the three patterns as services under supervisord: s
 	@ORCHESTRATOR=$(BIN)/orchestrator PYTHON=$(BIN)/python examples/supervised.sh
 
 test: $(READY) ## run all tests
-	@$(BIN)/python -m pytest -n 2
+	@$(BIN)/python -m pytest $(SHARED_OUT)
 
 test-quick: $(READY) ## run the tests that are not slow
-	@$(BIN)/python -m pytest -n 2 -m "not slow"
+	@$(BIN)/python -m pytest $(SHARED_OUT) -m "not slow"
 
 test-pythons: $(READY) ## test-quick with each other supported Python that is found, in a .venv of its own
 	@set -o pipefail; mine=$$($(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])'); \

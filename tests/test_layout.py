@@ -56,6 +56,7 @@ PURE = {
             "requests",
             "restarts",
             "scaling",
+            "targets",
             "states",
             "stopper",
             "succession",

@@ -24,7 +24,6 @@ from pathlib import Path
 
 from orchestrator.engines.base import Clock, EngineError, Running
 from orchestrator.run.events import Event, Exited, Launched, LaunchFailed
-from orchestrator.run.live import base
 from roles.kit import forked, runtime
 from roles.kit.spec import Place, ProcessSpec, encode
 
@@ -57,9 +56,7 @@ class LocalEngine:
         """Raise the file limit as far as it takes; raises EngineError where that is not allowed."""
         self._place_json = encode(place)
         self._logs = Path(place.logs)
-        tempfile.tempdir = str(
-            base()
-        )  # the fork server's socket is below, and must fit; roles have their own
+        tempfile.tempdir = str(Path(place.sockets).parent)  # the fork server's socket must fit there, too
         processes = len(specs)
         need = processes * FILES_PER_PROCESS + SPARE_FILES
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
