@@ -13,6 +13,10 @@ from orchestrator.run import events
 from orchestrator.run.requests import Answer, Become, Down, Look, Restart, Scale
 
 SEEDS = range(60)
+FEW = 12
+EACH_SEED = pytest.mark.parametrize(
+    "seed", [*SEEDS[:FEW], *(pytest.param(seed, marks=pytest.mark.slow) for seed in SEEDS[FEW:])]
+)
 TWO_SOURCES = """
 version: 1
 patterns:
@@ -88,7 +92,7 @@ def answers(drive) -> list[Answer]:
     return list(drive.world.answers.values())
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@EACH_SEED
 def test_workers_come_and_go_and_nothing_is_lost(seed):
     requests = [Scale(ticket=str(n), node="worker", replicas=n) for n in (12, 2, 4)]
     drive, ended = changed(plan_of(PIPELINE), seed, *requests)
@@ -109,7 +113,7 @@ def test_a_change_that_is_made_is_made():
     assert min(done) > len(SEEDS) / 2, done
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@EACH_SEED
 def test_a_sink_that_somebody_else_sends_to_as_well_is_quiet_before_a_worker_goes(seed):
     drive, ended = changed(plan_of(TWO_SOURCES), seed, Scale(ticket="a", node="worker", replicas=1))
     sound(drive, ended)
@@ -130,7 +134,7 @@ def test_servers_behind_a_proxy_come_and_go(seed):
     sound(drive, ended)
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@EACH_SEED
 def test_another_plan_touches_only_what_is_different(seed):
     other = plan_of(PIPELINE.replace("replicas: 3}", "replicas: 4, environment: {A: b}}"))
     drive, ended = changed(plan_of(PIPELINE), seed, Become(ticket="a", plan=other))
@@ -142,7 +146,7 @@ def test_another_plan_touches_only_what_is_different(seed):
         )
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@EACH_SEED
 def test_everybody_may_be_touched_at_once(seed):
     other = plan_of(
         PIPELINE.replace("bind: results}", "bind: results, environment: {A: b}}")
@@ -154,7 +158,7 @@ def test_everybody_may_be_touched_at_once(seed):
     assert answers(drive)[0].done or drive.published(events.RunDraining)
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@EACH_SEED
 def test_a_new_stage_is_put_in(seed):
     """A second sink at the same endpoint, and a source of its own for the workers."""
     other = plan_of(PIPELINE.replace("sink:", "audit: {role: sink, connect: tasks}\n      sink:"))
@@ -163,7 +167,7 @@ def test_a_new_stage_is_put_in(seed):
 
 
 @pytest.mark.parametrize("deaths", [1, 3])
-@pytest.mark.parametrize("seed", SEEDS)
+@EACH_SEED
 def test_another_coordinator_takes_over(seed, deaths):
     drive, ended = changed(plan_of(PIPELINE), seed, deaths=deaths)
     sound(drive, ended)
@@ -172,7 +176,7 @@ def test_another_coordinator_takes_over(seed, deaths):
     assert len(launches) == len(set(launches)), f"seed {seed}: somebody was started twice"
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@EACH_SEED
 def test_another_coordinator_takes_over_in_the_middle_of_a_change(seed):
     requests = [Scale(ticket=str(n), node="worker", replicas=n) for n in (6, 2, 4)]
     drive, ended = changed(
@@ -227,7 +231,7 @@ def test_a_run_is_looked_at():
     assert answer.phase == "working"
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@EACH_SEED
 @pytest.mark.parametrize("deaths", [0, 2])
 @pytest.mark.parametrize(
     "request_",
@@ -273,14 +277,14 @@ OTHERS = {
 }
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@EACH_SEED
 @pytest.mark.parametrize("kind", OTHERS)
 def test_another_coordinator_takes_over_whatever_the_pattern(seed, kind):
     drive, ended = changed(plan_of(OTHERS[kind]), seed, deaths=4, messages_each=20, serves=True)
     sound(drive, ended)
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@EACH_SEED
 def test_deaths_of_workers_and_of_coordinators_and_changes_at_once(seed):
     """Messages may be lost with a worker, but the books say how many, and everybody ends as the last plan has it."""
     plan = with_policy(
