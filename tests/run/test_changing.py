@@ -8,15 +8,13 @@ import pytest
 from run.test_faults import PIPELINE, books_are_right, plan_with, problems
 from run.test_restarts import with_policy
 from run.world import Drive, plan_of
+from seeds import seeds
 
 from orchestrator.run import events
 from orchestrator.run.requests import Answer, Become, Down, Look, Restart, Scale
 
 SEEDS = range(60)
-FEW = 12
-EACH_SEED = pytest.mark.parametrize(
-    "seed", [*SEEDS[:FEW], *(pytest.param(seed, marks=pytest.mark.slow) for seed in SEEDS[FEW:])]
-)
+EACH_SEED = pytest.mark.parametrize("seed", seeds(len(SEEDS), few=12))
 TWO_SOURCES = """
 version: 1
 patterns:

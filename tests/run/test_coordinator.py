@@ -6,6 +6,7 @@ import random
 
 import pytest
 from run.world import Drive, plan_of
+from seeds import seeds
 
 from orchestrator.run import events
 from orchestrator.run.coordinator import SIGTERM_DRAINS_WITHIN_S
@@ -93,7 +94,7 @@ def nobody_goes_early(drive: Drive) -> None:
 
 
 @pytest.mark.parametrize("name", PLANS)
-@pytest.mark.parametrize("block", range(10))
+@pytest.mark.parametrize("block", seeds(10, few=2))
 def test_a_run_passes_in_any_order(name: str, block: int) -> None:
     for seed in range(block * 50, block * 50 + 50):
         drive = Drive(PLANS[name], seed)
@@ -107,7 +108,7 @@ def test_a_run_passes_in_any_order(name: str, block: int) -> None:
 
 
 @pytest.mark.parametrize("name", PLANS)
-@pytest.mark.parametrize("block", range(10))
+@pytest.mark.parametrize("block", seeds(10, few=2))
 def test_a_death_at_any_moment_ends_the_run_with_exact_books(name: str, block: int) -> None:
     plan = PLANS[name]
     for seed in range(block * 100, block * 100 + 100):
@@ -139,7 +140,7 @@ def test_a_death_during_every_step_of_one_run() -> None:
             sound(drive, drive.run())
 
 
-@pytest.mark.parametrize("seed", range(200))
+@pytest.mark.parametrize("seed", seeds(200, few=20))
 def test_an_interrupt_drains_and_loses_nothing(seed: int) -> None:
     drive = Drive(PLANS["pipeline"], seed, messages_each=50)
     drive.feed(events.Began(at_s=0.0))

@@ -7,6 +7,7 @@ import random
 import msgspec
 import pytest
 from run.world import Drive, plan_of
+from seeds import seeds
 
 from orchestrator.run import events
 from orchestrator.run.addresses import AddressBook, binds
@@ -34,7 +35,7 @@ patterns:
       client: {role: client, connect: hello, replicas: 3}
       server: {role: server, bind: hello}
 """
-SEEDS = range(30)
+EACH_SEED = pytest.mark.parametrize("seed", seeds(30, few=8))
 
 
 def plan_with(text: str, *faults: FaultPlan, expects: dict[str, str] | None = None) -> Plan:
@@ -74,7 +75,7 @@ def books_are_right(drive: Drive) -> None:
         assert (here.lost or 0) + (here.unread or 0) == sent - received, f"seed {drive.seed}: {book.name}"
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@EACH_SEED
 def test_a_killed_worker_fails_the_run_unless_that_is_expected(seed):
     kill = fault("kill", "worker-2", when={"worker-2.received": 2})
     drive, ended = run(plan_with(PIPELINE, kill), seed)
@@ -104,7 +105,7 @@ def test_an_expectation_of_one_process_speaks_for_that_process_alone():
     assert ended.verdict == "passed"
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@EACH_SEED
 def test_a_restarted_worker_takes_part_again_as_the_next_incarnation(seed):
     restart = fault("restart", "worker-2", when={"worker-2.received": 2})
     drive, ended = run(plan_with(PIPELINE, restart, expects={"tasks.lost": ">= 0"}), seed)
@@ -118,7 +119,7 @@ def test_a_restarted_worker_takes_part_again_as_the_next_incarnation(seed):
     books_are_right(drive)
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@EACH_SEED
 def test_a_restarted_server_binds_where_it_was_and_what_was_asked_meanwhile_is_lost(seed):
     restart = fault("restart", "server-1", when={"server-1.received": 4}, for_s=0.3)
     drive, ended = run(plan_with(REQUESTS, restart, expects={"hello.lost": ">= 0"}), seed)
@@ -128,7 +129,7 @@ def test_a_restarted_server_binds_where_it_was_and_what_was_asked_meanwhile_is_l
     books_are_right(drive)
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@EACH_SEED
 def test_workers_that_a_fault_adds_join_the_books_and_their_senders_are_told(seed):
     plan = plan_with(
         PIPELINE, FaultPlan(action="scale", text="scale", scale={"worker": 5}, when={"sink.received": 3})
@@ -151,7 +152,7 @@ def test_workers_that_a_fault_adds_join_the_books_and_their_senders_are_told(see
     assert drive.world.processes["sink-1"].total("received", "results") == 200
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@EACH_SEED
 def test_a_paused_worker_is_no_stall_and_goes_on(seed):
     pause = fault("pause", "worker-1", "worker-2", "worker-3", when={"sink.received": 2}, for_s=7.0)
     drive, ended = run(plan_with(PIPELINE, pause), seed)
@@ -213,7 +214,7 @@ def test_the_seed_draws_whom_any_hits():
     assert drive.published(events.FaultFired)[0].processes[0] == hit[7]
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@EACH_SEED
 def test_a_late_worker_is_launched_after_go_and_ends_with_the_others(seed):
     late = PIPELINE.replace("replicas: 3}", "replicas: 3, start_delay: 500ms}")
     drive, ended = run(plan_of(late), seed)
@@ -224,7 +225,7 @@ def test_a_late_worker_is_launched_after_go_and_ends_with_the_others(seed):
     books_are_right(drive)
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@EACH_SEED
 def test_clients_connect_to_a_server_that_comes_late(seed):
     late = REQUESTS.replace('"tcp://127.0.0.1:*"', "tcp://127.0.0.1:5999").replace(
         "bind: hello", "bind: hello, start_delay: 1s"
@@ -283,7 +284,7 @@ def test_any_mixture_of_faults_ends_with_right_books(seed):
     assert len(told_finish) <= 40
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@EACH_SEED
 def test_who_comes_when_its_stream_is_over_is_told_so(seed):
     late = PIPELINE.replace(
         "bind: results}",
@@ -295,7 +296,7 @@ def test_who_comes_when_its_stream_is_over_is_told_so(seed):
     books_are_right(drive)
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@EACH_SEED
 def test_who_is_on_its_way_when_the_run_is_interrupted_may_leave_before_it_has_begun(seed):
     late = PIPELINE.replace(
         "bind: results}",

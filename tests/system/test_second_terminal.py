@@ -16,7 +16,7 @@ from harness import Project, Run, wait_until
 
 from orchestrator.run.requests import Look
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.slow]
 
 NAP = """\
     import time
