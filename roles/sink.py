@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 
 from roles.kit.collector import Collector
-from roles.kit.ports import Ended, Pull
+from roles.kit.pipeline import Pull
+from roles.kit.ports import Ended
 
 
 class Sink(Collector):
@@ -22,9 +23,13 @@ class Sink(Collector):
         if self.start:
             self._await_batch()
         started_s = time.monotonic()
-        handle = self.handle
-        for result in self.results:
-            handle(result)
+        if self.only_counts:
+            for results in self.results.lists():
+                self.handled += len(results)
+        else:
+            handle = self.handle
+            for result in self.results:
+                handle(result)
         if self.start:
             print(f"{self.handled} results in {(time.monotonic() - started_s) * 1000:.0f} ms")
         self.conclude()

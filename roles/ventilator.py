@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from roles.kit.calls import Function
-from roles.kit.ports import Push
+from roles.kit.pipeline import Push
 from roles.kit.source import Source
 
 BATCH_SIGNAL = "0"
@@ -28,8 +28,9 @@ class Ventilator(Source):
     def run(self) -> None:
         if self.start.connected and self.spec.replica == 1:
             self.start.send(BATCH_SIGNAL)
+        send = self.tasks.send
         for task in self.paced(self.items(), self.rate):
-            self.tasks.send(task)
+            send(task)
 
     def everything(self) -> Iterable[object]:
         """All tasks of the batch, those of the other replicas included."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from roles.kit.calls import Function, load_function
-from roles.kit.ports import Pull, Push
+from roles.kit.pipeline import Pull, Push, relay
 from roles.kit.role import Role
 
 
@@ -25,6 +25,4 @@ class Worker(Role):
                 for result in self.call(task):
                     self.results.send(result)
         else:
-            work, send = self.call.function, self.results.send
-            for task in self.tasks:
-                send(work(task))
+            relay(self.tasks, self.call.function, self.results)

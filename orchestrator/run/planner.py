@@ -194,6 +194,7 @@ class _Planner:
             partners=self._partners(kind, wires[0]),
             delimited=kind == "DEALER" and self._meets_rep(wires[0]),
             copies=self._copies(wires[0]),
+            batch=first.batch if kind in ("PUSH", "PULL") else 1,
             sequence=kind in ("PUB", "SUB")
             and any(self._pattern.endpoints[wire.endpoint].sequence for wire in wires),
         )

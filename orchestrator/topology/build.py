@@ -76,6 +76,7 @@ def _endpoint(form: str | EndpointForm) -> Endpoint:
         hwm=form.hwm,
         idle_after_s=form.idle_after,
         sequence=form.sequence,
+        batch=form.batch,
     )
 
 

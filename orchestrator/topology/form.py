@@ -15,6 +15,7 @@ from orchestrator.topology.fields import (
     MAPPED,
     TEXT,
     Backoff,
+    BatchSize,
     Codec,
     Command,
     Condition,
@@ -34,7 +35,7 @@ from orchestrator.topology.fields import (
 )
 from orchestrator.topology.scalars import Value
 
-LATER = {"endpoint": ("batch", "delivery", "security")}
+LATER = {"endpoint": ("delivery", "security")}
 """Keys of the format that this version does not support yet, by the level at which they stand."""
 
 
@@ -56,6 +57,9 @@ class EndpointForm(Form):
     idle_after: Duration | None = Field(
         default=None,
         description="Ends the stream when nothing has come for so long; for sides that are not ours",
+    )
+    batch: BatchSize = Field(
+        default=1, description="Packs up to so many items into a frame, at endpoints of PUSH and PULL"
     )
     sequence: Flag = Field(
         default=False,

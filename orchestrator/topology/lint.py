@@ -10,6 +10,7 @@ import itertools
 from collections.abc import Callable, Iterator
 
 from orchestrator.topology import (
+    lint_batch,
     lint_expect,
     lint_faults,
     lint_links,
@@ -32,6 +33,7 @@ RULES: tuple[Rule, ...] = (
     *lint_links.RULES,
     *lint_options.RULES,
     *lint_sequence.RULES,
+    *lint_batch.RULES,
     *lint_expect.RULES,
     *lint_faults.RULES,
     *lint_restart.RULES,
@@ -39,6 +41,7 @@ RULES: tuple[Rule, ...] = (
 
 ALLOWED = frozenset(
     {
+        "batch-frame",
         "bind-replicas",
         "conflate-multipart",
         "nobody-connects",

@@ -48,6 +48,7 @@ class Endpoint(Model):
     hwm: int | None = None
     idle_after_s: float | None = None
     sequence: bool = False
+    batch: int = 1
 
 
 class Restart(Model):

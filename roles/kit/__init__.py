@@ -2,7 +2,8 @@
 
 from roles.kit.calls import Function
 from roles.kit.control import Finish
-from roles.kit.ports import Ended, Pull, Push
+from roles.kit.pipeline import Pull, Push, relay
+from roles.kit.ports import Ended
 from roles.kit.pubsub import Pub, Sub
 from roles.kit.reqrep import Dealer, Rep, Req, Router
 from roles.kit.role import Duration, InputFile, InputFiles, OutputFile, Retry, Role
@@ -25,4 +26,5 @@ __all__ = [
     "Role",
     "Router",
     "Sub",
+    "relay",
 ]

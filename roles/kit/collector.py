@@ -59,6 +59,11 @@ class Collector(Role):
         """Where it is noted that an incarnation of this process has completed the file."""
         return Path(self.place.sockets) / f"concluded-{self.name}"
 
+    @property
+    def only_counts(self) -> bool:
+        """Whether there is nothing to do with an item but to count it."""
+        return self.call is None and self.fold is None and self.into is None
+
     def handle(self, item: Any) -> None:
         """Take one item."""
         self.handled += 1

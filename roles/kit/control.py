@@ -11,7 +11,7 @@ import resource
 import sys
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import zmq
 
@@ -53,13 +53,26 @@ class Finish(BaseException):
     """Nobody needs more from this role. Not an Exception, so that no `except Exception` in a role swallows it."""
 
 
+class Batching(Protocol):
+    """An outlet at which items may wait to be sent together."""
+
+    socket: zmq.Socket[bytes]
+
+    def flush(self) -> bool:
+        """Send what waits as far as that goes without waiting; whether nothing is left."""
+
+    def stir(self) -> None:
+        """Something has been said, and the outlet must look before it counts anything more."""
+
+
 class Control:
     """The control channel as a role's ports see it: what has been said, and how to wait without missing more.
 
     `heard` differs from the bell as long as there is something to look at; once the role is to finish it
     never equals the bell again, so that each later `send` looks, and raises; as long as a port is `held`, so that each
-    looks, and waits. `on_joined` is called when somebody has connected in the middle of the run, `on_hold` and
-    `on_release` with the name of a port, which `on_hold` tells how many of its peers have left.
+    looks, and waits. Before it waits, all that waits at `outlets` is sent. `on_joined` is called when somebody has
+    connected in the middle of the run, `on_hold` and `on_release` with the name of a port, which `on_hold` tells how
+    many of its peers have left.
     """
 
     def __init__(self, socket: zmq.Socket[bytes], words: Words) -> None:
@@ -75,6 +88,7 @@ class Control:
         self.addresses: dict[str, list[str]] | None = None
         self.late: frozenset[str] = frozenset()
         self.held: set[str] = set()
+        self.outlets: list[Batching] = []
         self.on_joined: Callable[[], None] = _nothing_to_do
         self.on_hold: Callable[[str], int] = _nobody_left
         self.on_release: Callable[[str], None] = _nothing_to_release
@@ -103,6 +117,8 @@ class Control:
             self._count += 1
             self._take(messages.decode_down(frame))
         self.heard = _NEVER if self.finishing or self.held else self._count
+        for outlet in self.outlets:
+            outlet.stir()
 
     def _take(self, message: messages.Down) -> None:
         match message:
@@ -158,11 +174,13 @@ class Control:
             self.wait([(self.socket, zmq.POLLIN)], State.SENDING, port_index)
 
     def wait(self, pollees: Sequence[Pollee], state: State, port_index: int, timeout_ms: int = -1) -> None:
-        """Wait until one of `pollees` or the control channel has news, the slot telling for what meanwhile.
+        """Wait until one of `pollees`, the control channel or an outlet has news, the slot telling for what meanwhile.
 
         `pollees` end with the control socket. Control messages are taken in, nothing is raised.
         """
         words = self.words
+        if self.outlets:
+            pollees = [*self._not_flushed(), *pollees]
         since_ns = time.monotonic_ns()
         if since_ns - self._usage_ns > _USAGE_EVERY_NS:
             self.note_usage(since_ns)
@@ -174,6 +192,10 @@ class Control:
         words[WAIT_SINCE_NS] = 0
         if words[BELL] != self.heard:
             self.hear()
+
+    def _not_flushed(self) -> list[Pollee]:
+        """Outlets that could not send all that waits there, to be polled for room: whoever waits comes back then."""
+        return [(outlet.socket, zmq.POLLOUT) for outlet in self.outlets if not outlet.flush()]
 
     def pause(self, seconds: float) -> None:
         """Let time pass; raises `Finish` as soon as the role is to leave. The role counts as busy meanwhile."""
@@ -187,7 +209,7 @@ class Control:
             state = words[STATE]
             if self.going:
                 words[STATE] = State.SLEEPING
-            zmq.zmq_poll([(self.socket, zmq.POLLIN)], int(left_s * 1000) + 1)
+            zmq.zmq_poll([*self._not_flushed(), (self.socket, zmq.POLLIN)], int(left_s * 1000) + 1)
             words[STATE] = state
 
     def note_usage(self, now_ns: int) -> None:

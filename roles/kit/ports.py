@@ -314,22 +314,5 @@ class Inlet(Port):
             words[bytes_at] = received_bytes
 
 
-class Push(Outlet):
-    """Sends each item to one of its peers in turn."""
-
-    kind = "PUSH"
-    socket_type = zmq.PUSH
-
-    def _prepare(self) -> None:
-        self.send = self._sender()  # type: ignore[assignment,method-assign]
-
-
-class Pull(Inlet):
-    """Takes items from all its peers, fair-queued."""
-
-    kind = "PULL"
-    socket_type = zmq.PULL
-
-
 class Raw(Port):
     """A port of a proxy: its socket's kind comes from the proxy's own, and it counts nothing."""

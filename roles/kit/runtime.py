@@ -22,7 +22,8 @@ from roles.kit import calls, messages, spec
 from roles.kit.calls import SetupError
 from roles.kit.control import Control, Finish
 from roles.kit.histogram import Histogram
-from roles.kit.ports import Ended, Port, Pull
+from roles.kit.pipeline import Pull, Push
+from roles.kit.ports import Ended, Port
 from roles.kit.pubsub import Pub, Sub
 from roles.kit.reqrep import Req
 from roles.kit.retry import MOST_OLD, NoReply
@@ -242,6 +243,9 @@ class Runtime:
 
     def _finish(self, exit_code: int) -> None:
         """Say that the role has done its part: an inlet closes, so that senders pass it over; an outlet is held."""
+        for opened in self._open:
+            if isinstance(opened.port, Push):
+                opened.port.conclude()
         for opened in self._open:
             if isinstance(opened.port, Pull | Sub):
                 for socket in opened.port.sockets:

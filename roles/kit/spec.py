@@ -56,6 +56,7 @@ class PortSpec(Spec, frozen=True, kw_only=True):
     a SUB the publishers whose end marks close it, both counted through proxies. `delimited` says that a
     DEALER speaks to REPs and so sends an empty frame first. `copies` is the number of sockets behind the port
     (a client's `sockets`). With `sequence` a PUB numbers its updates by topic, and a SUB looks at the numbers.
+    With `batch` a PUSH packs up to so many items into a frame, and a PULL unpacks them.
     """
 
     name: str
@@ -68,6 +69,7 @@ class PortSpec(Spec, frozen=True, kw_only=True):
     delimited: bool = False
     copies: int = 1
     sequence: bool = False
+    batch: int = 1
 
 
 class Restart(Spec, frozen=True, kw_only=True):

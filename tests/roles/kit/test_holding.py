@@ -13,7 +13,7 @@ from role_process import Process, await_all
 
 from roles.kit import messages
 from roles.kit.control import Finish
-from roles.kit.ports import Pull, Push
+from roles.kit.pipeline import Pull, Push
 from roles.kit.reqrep import Rep, Req
 from roles.kit.slot import State
 

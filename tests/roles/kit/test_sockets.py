@@ -8,7 +8,8 @@ from typing import Any
 
 from role_process import DEADLINE_MS, await_all, await_peers
 
-from roles.kit.ports import Pull, Push, Raw
+from roles.kit.pipeline import Pull, Push
+from roles.kit.ports import Raw
 from roles.kit.pubsub import Pub, Sub
 from roles.kit.spec import END_TOPIC, READY_TOPIC
 

@@ -1,0 +1,181 @@
+"""Batches: many items in one frame, so that they share what a message costs (`batch: N` at an endpoint).
+
+A frame is a JSON array with codec json, and else a MessagePack array, of binaries with codecs bytes and text. Counts
+are of items all the same. Items wait in the sender until there are enough of them for a frame to each peer; but no
+longer than until the process waits for anything, and not for much longer than `AGE_NS`.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from time import monotonic_ns
+from typing import Any, Final, Protocol
+
+import msgspec
+
+from roles.kit.codec import codec
+
+AGE_NS: Final = 10_000_000
+"""An item that is older goes with the next look."""
+
+MOMENT_NS: Final = AGE_NS // 8
+LOOK_EVERY: Final = 16
+"""A sender looks at the clock once in so many items, at each of them where they come slowly."""
+
+
+class Packing(msgspec.Struct, frozen=True):
+    """How items get into one frame and out again.
+
+    An item of a type in `plain` cannot be changed any more and waits as it is; `admit` makes such a one of any other.
+    `join` raises what encoding an item raises, `split` ValueError for a frame that is no array of items.
+    """
+
+    plain: frozenset[type]
+    admit: Callable[[Any], Any]
+    join: Callable[[list[Any]], bytes]
+    split: Callable[[bytes], list[Any]]
+
+
+_PLAIN: Final[frozenset[type]] = frozenset({int, float, bool, str, type(None)})
+_join: Final = msgspec.msgpack.Encoder().encode
+_split_binaries: Final = msgspec.msgpack.Decoder(list[bytes]).decode
+
+
+def _as_it_is_now(encode: Callable[[Any], bytes]) -> Callable[[Any], msgspec.Raw]:
+    return lambda item: msgspec.Raw(encode(item))
+
+
+def _split_texts(frame: bytes) -> list[str]:
+    return [item.decode() for item in _split_binaries(frame)]
+
+
+def packing(name: str) -> Packing:
+    """The packing of items whose codec has that name; raises KeyError where there is none."""
+    encode = codec(name).encode
+    if name == "bytes":
+        return Packing(frozenset({bytes}), encode, _join, _split_binaries)
+    if name == "text":
+        return Packing(frozenset(), encode, _join, _split_texts)
+    if name == "json":
+        join = msgspec.json.Encoder().encode
+        return Packing(_PLAIN, _as_it_is_now(encode), join, msgspec.json.Decoder(list[Any]).decode)
+    return Packing(_PLAIN, _as_it_is_now(encode), _join, msgspec.msgpack.Decoder(list[Any]).decode)
+
+
+class Way(Protocol):
+    """What a `Batcher` needs of its port."""
+
+    def frame_made(self, size_bytes: int) -> None:
+        """Count the bytes of a frame."""
+
+    def go(self, frame: bytes) -> bool:
+        """Send a frame if that can be done without waiting; whether it was."""
+
+    def taken_back(self, items: int, size_bytes: int) -> None:
+        """Count items, and the bytes of their frames, as not sent after all."""
+
+    def peers(self) -> int:
+        """How many there are to share the items."""
+
+
+class Pace:
+    """How many items may pass before the clock is looked at again: as many as took a moment, `most` at the most."""
+
+    __slots__ = ("_looked_ns", "_most", "size")
+
+    def __init__(self, most: int) -> None:
+        self.size = 1
+        self._most = most
+        self._looked_ns = monotonic_ns()
+
+    def begin(self) -> None:
+        """What passed until now does not count."""
+        self._looked_ns = monotonic_ns()
+
+    def passed(self) -> int:
+        """So many have passed; what the time is now, in nanoseconds."""
+        now_ns = monotonic_ns()
+        quick = now_ns - self._looked_ns < MOMENT_NS
+        self.size = min(2 * self.size, self._most) if quick else max(1, self.size >> 2)
+        self._looked_ns = now_ns
+        return now_ns
+
+
+class Batcher:
+    """The items of one port that wait for their frame, and the frames that wait for their socket.
+
+    The port fills `waiting`, and counts in `put` all that it has ever put there. Once that is as much as `due`, it asks
+    whether the batch `is_due`.
+    """
+
+    __slots__ = (
+        "_frames",
+        "_join",
+        "_most",
+        "_pace",
+        "_since_ns",
+        "_way",
+        "due",
+        "put",
+        "waiting",
+    )
+
+    def __init__(self, way: Way, most: int, join: Callable[[list[Any]], bytes]) -> None:
+        self.waiting: list[Any] = []
+        self.put = self.due = 0
+        self._way = way
+        self._most = most
+        self._join = join
+        self._frames: deque[tuple[bytes, int]] = deque()
+        self._pace = Pace(LOOK_EVERY)
+        self._since_ns = monotonic_ns()
+
+    def is_due(self) -> bool:
+        """Whether what waits should go now, since it is enough or old; sets when to ask again."""
+        now_ns = self._pace.passed()
+        if not self.waiting:
+            self._since_ns = now_ns
+        room = self._most * self._way.peers() - len(self.waiting)
+        self.due = self.put + max(1, min(self._pace.size, room))
+        return room <= 0 or now_ns - self._since_ns >= AGE_NS
+
+    def flush(self) -> bool:
+        """Send what there is as far as that goes without waiting; whether nothing is left."""
+        if self.waiting:
+            self._bundle()
+            self._since_ns = monotonic_ns()
+            self.due = 0  # who comes after a pause looks, and is young from then on
+        frames, go = self._frames, self._way.go
+        while frames:
+            if not go(frames[0][0]):
+                return False
+            frames.popleft()
+        return True
+
+    def take_back(self) -> None:
+        """What is left will not be sent."""
+        items = len(self.waiting) + sum(count for _, count in self._frames)
+        size_bytes = sum(len(frame) for frame, _ in self._frames)
+        self.waiting.clear()
+        self._frames.clear()
+        self._way.taken_back(items, size_bytes)
+
+    def _bundle(self) -> None:
+        """Make frames of all that waits, one for each peer, so that each gets its share of the last ones, too."""
+        waiting = self.waiting
+        size = min(self._most, -(-len(waiting) // self._way.peers()))
+        for first in range(0, len(waiting), size):
+            part = waiting[first : first + size]
+            frame = self._join_checked(part)
+            self._frames.append((frame, len(part)))
+            self._way.frame_made(len(frame))
+        waiting.clear()
+
+    def _join_checked(self, part: list[Any]) -> bytes:
+        try:
+            return self._join(part)
+        except Exception:
+            for item in part:  # who is at fault is told by its own error
+                self._join([item])
+            raise

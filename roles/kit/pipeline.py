@@ -1,0 +1,274 @@
+"""The ports of a pipeline: PUSH hands each item to one of its peers, PULL takes items from all.
+
+With `batch` at their endpoint items travel many to a frame (see `batches`), and are counted all the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable, Iterator
+from itertools import islice
+from typing import Any
+
+import zmq
+
+from roles.kit.batches import Batcher, Pace, Packing, packing
+from roles.kit.control import Finish
+from roles.kit.ports import MALFORMED, NOBLOCK, Ended, Inlet, Outlet
+from roles.kit.slot import BELL, PEERS, State, port_base
+
+
+class Push(Outlet):
+    """Sends each item to one of its peers in turn."""
+
+    kind = "PUSH"
+    socket_type = zmq.PUSH
+
+    def _prepare(self) -> None:
+        self._batcher: Batcher | None = None
+        if self.spec.batch > 1:
+            self._packing = packing(self.spec.codec)
+            self._batcher = Batcher(self, self.spec.batch, self._packing.join)
+            self.control.outlets.append(self)
+            self.send = self._batched_sender(self._batcher, self._packing)  # type: ignore[assignment,method-assign]
+        else:
+            self.send = self._sender()  # type: ignore[assignment,method-assign]
+
+    def put_all(self, items: Iterable[Any]) -> int:
+        """Put items into the batch, and count them as sent when all are in; how many they were. Raises as `send`.
+
+        Where `items` raises in the middle, those before are in, and counted.
+        """
+        batcher = self._batcher
+        assert batcher is not None
+        self._look_at_batch(batcher)
+        plain, admit, put = self._packing.plain, self._packing.admit, batcher.waiting.append
+        before = len(batcher.waiting)
+        usual: type | None = None
+        try:
+            for item in items:
+                if type(item) is usual:
+                    put(item)
+                elif type(item) in plain:
+                    usual = type(item)
+                    put(item)
+                else:
+                    put(admit(item))
+        finally:
+            batcher.put += len(batcher.waiting) - before
+            self.words[self._sent_at] = batcher.put
+        return len(batcher.waiting) - before
+
+    def conclude(self) -> None:
+        """The role sends no more: what still waits goes now, or is not sent once the role is to leave."""
+        if self._batcher is None:
+            return
+        try:
+            self._send_waiting(self._batcher)
+        except Finish:
+            self._batcher.take_back()
+
+    def flush(self) -> bool:
+        """Send what waits as far as that goes; whether nothing is left."""
+        return self._batcher is None or self._batcher.flush()
+
+    def stir(self) -> None:
+        """Something has been said: the next `send` has to look before it counts anything."""
+        if self._batcher is not None:
+            self._batcher.due = 0
+
+    def frame_made(self, size_bytes: int) -> None:
+        """Count the bytes of a frame."""
+        self._count_sent(0, size_bytes)
+
+    def go(self, frame: bytes) -> bool:
+        """Send a frame if that can be done without waiting; whether it was."""
+        try:
+            self.socket.send(frame, NOBLOCK)
+        except zmq.Again:
+            return False
+        return True
+
+    def taken_back(self, items: int, size_bytes: int) -> None:
+        """Count items, and the bytes of their frames, as not sent after all."""
+        self._count_sent(-items, -size_bytes)
+
+    @property
+    def count(self) -> int:
+        """How many items have been put into batches."""
+        return self._batcher.put if self._batcher is not None else 0
+
+    def peers(self) -> int:
+        """How many connections the port had when the run began, one at least."""
+        return self.words[port_base(self.index) + PEERS] or 1
+
+    def _batched_sender(self, batcher: Batcher, pack: Packing) -> Callable[[Any], None]:
+        """A `send` for streams, like `_sender`."""
+        words, sent_at, plain, admit = self.words, self._sent_at, pack.plain, pack.admit
+        waiting_append, look = batcher.waiting.append, self._look_at_batch
+        usual: type | None = None
+
+        def send_item(item: Any) -> None:
+            nonlocal usual
+            if batcher.put >= batcher.due:
+                look(batcher)
+            if type(item) is not usual:
+                if type(item) in plain:
+                    usual = type(item)
+                else:
+                    item = admit(item)
+            waiting_append(item)
+            batcher.put += 1
+            words[sent_at] = batcher.put
+
+        return send_item
+
+    def _look_at_batch(self, batcher: Batcher) -> None:
+        if self.words[BELL] != self.control.heard:
+            self._look_before_sending()
+        if batcher.is_due():
+            self._send_waiting(batcher)
+
+    def _send_waiting(self, batcher: Batcher) -> None:
+        """Send all that waits, waiting for room; raises Finish once the role is to leave."""
+        while not batcher.flush():
+            self._await(State.SENDING, zmq.POLLOUT)
+
+
+class Pull(Inlet):
+    """Takes items from all its peers, fair-queued."""
+
+    kind = "PULL"
+    socket_type = zmq.PULL
+
+    def _prepare(self) -> None:
+        self._rest: Iterator[Any] = iter(())
+        if self.spec.batch > 1:
+            self._split = packing(self.spec.codec).split
+            self.recv = self._recv_of_batch  # type: ignore[method-assign]
+            self._iterate = self._iterate_batches  # type: ignore[method-assign]
+
+    def lists(self) -> Iterator[list[Any]]:
+        """The items, many at a time as they came; those of a list count as handled once the next one is asked for.
+
+        For who handles many items as easily as one. Without `batch` each list has one item.
+        """
+        if self.spec.batch <= 1:
+            for item in self:
+                yield [item]
+            return
+        self.settle()
+        while True:
+            try:
+                items = self.some(self.spec.batch)
+            except Ended:
+                return
+            yield items
+            self.handled(len(items))
+
+    def some(self, most: int) -> list[Any]:
+        """The next items of a batch, `most` at the most; raises as `recv`. They count once they are told as handled."""
+        self._check_stop()
+        while True:
+            items = list(islice(self._rest, most))
+            if items:
+                return items
+            self._rest = self._next_batch()
+
+    def handled(self, count: int) -> None:
+        """Count so many items as handled."""
+        self.words[self._received_at] += count
+
+    def stuck_at(self, item: Any) -> None:
+        """The role raises with this item in hand."""
+        self._leave(item, 0)
+
+    def _recv_of_batch(self) -> Any:
+        """The next item; raises as `recv`."""
+        self._count_the_iterations_item()
+        self.settle()
+        self._check_stop()
+        while True:
+            for item in self._rest:
+                self._leave(item, 0)
+                return item
+            self._rest = self._next_batch()
+
+    def _next_batch(self) -> Iterator[Any]:
+        """The items of the next frame; raises Finish or Ended where none will come."""
+        while True:
+            try:
+                frame = self._recv(NOBLOCK)
+            except zmq.Again:
+                frame = self._recv_late()
+            try:
+                items = self._split(frame)
+            except MALFORMED:
+                self._note_foreign()
+                continue
+            self.words[self._bytes_received_at] += len(frame)
+            return iter(items)
+
+    def _iterate_batches(self) -> Generator[Any]:
+        self.settle()
+        self._iterating, self._counted_aside = True, False
+        words, control, received_at = self.words, self.control, self._received_at
+        received = words[received_at]
+        while True:
+            for item in self._rest:
+                try:
+                    yield item
+                except GeneratorExit:
+                    self._iterating = False
+                    if not self._counted_aside:
+                        self._leave(item, 0)
+                    raise
+                if self._counted_aside:
+                    self._counted_aside = False
+                    self.settle()
+                    received = words[received_at]
+                else:
+                    received += 1
+                    words[received_at] = received
+                if words[BELL] != control.heard:
+                    self._check_stop()
+            self._check_stop()
+            try:
+                self._rest = self._next_batch()
+            except Ended:
+                self._iterating = False
+                return
+
+
+def relay(tasks: Pull, work: Callable[[Any], Any], results: Push) -> None:
+    """Send what `work` makes of each item, until there are no more. Raises as `send`, and what `work` raises."""
+    if tasks.spec.batch > 1 and results.spec.batch > 1:
+        _relay_lists(tasks, work, results)
+        return
+    send = results.send
+    for task in tasks:
+        send(work(task))
+
+
+def _relay_lists(tasks: Pull, work: Callable[[Any], Any], results: Push) -> None:
+    """The same for a few tasks at a time: those that pass within a moment, so that none waits long for the others.
+
+    They are counted at both ends once all are done. Whoever dies before that loses them, and the results with them.
+    """
+    pace = Pace(results.spec.batch)
+    put = results.put_all
+    while True:
+        try:
+            items = tasks.some(pace.size)
+        except Ended:
+            return
+        done = -results.count
+        pace.begin()
+        try:
+            put(map(work, items))
+        except Exception:
+            done += results.count
+            tasks.handled(done)
+            tasks.stuck_at(items[done])
+            raise
+        tasks.handled(len(items))
+        pace.passed()
