@@ -83,7 +83,7 @@ class Push(Outlet):
     def go(self, frame: bytes) -> bool:
         """Send a frame if that can be done without waiting; whether it was."""
         try:
-            self.socket.send(frame, NOBLOCK)
+            self._send(frame, NOBLOCK)
         except zmq.Again:
             return False
         return True
@@ -196,10 +196,13 @@ class Pull(Inlet):
     def _next_batch(self) -> Iterator[Any]:
         """The items of the next frame; raises Finish or Ended where none will come."""
         while True:
-            try:
-                frame = self._recv(NOBLOCK)
-            except zmq.Again:
+            if self._awaits:
                 frame = self._recv_late()
+            else:
+                try:
+                    frame = self._recv(NOBLOCK)
+                except zmq.Again:
+                    frame = self._recv_late()
             try:
                 items = self._split(frame)
             except MALFORMED:

@@ -12,8 +12,8 @@ when the bell in the slot has rung, since what is spent here is spent on every m
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Generator, Iterator
+from time import monotonic_ns
 from typing import Any, ClassVar, Self
 
 import msgspec
@@ -37,7 +37,15 @@ from roles.kit.spec import PortSpec
 
 NOBLOCK = int(zmq.NOBLOCK)
 BRIEF_MS = 2
+AT_HAND_NS = 5_000
+"""What took no longer to receive was there already."""
+
 MALFORMED = (ValueError, msgspec.DecodeError)
+
+
+def quick_send(socket: zmq.Socket[bytes]) -> Callable[[bytes, int], object]:
+    """What is below pyzmq's own `send`, which adds keywords in Python; it takes the same first arguments."""
+    return super(zmq.Socket, socket).send
 
 
 class Ended(Exception):  # noqa: N818 - a state of the stream, not an error
@@ -87,6 +95,8 @@ class Port:
         port._bytes_received_at = base + BYTES_RECEIVED
         port._foreign_at = base + FOREIGN
         port._recv = port.socket.recv
+        port._send = quick_send(port.socket)
+        port._awaits = False
         port._in_hand = -1
         port._iterating = port._counted_aside = False
         port._item = None
@@ -109,6 +119,8 @@ class Port:
     _bytes_received_at: int
     _foreign_at: int
     _recv: Callable[[int], bytes]
+    _send: Callable[[bytes, int], object]
+    _awaits: bool
     _in_hand: int
     _iterating: bool
     _counted_aside: bool
@@ -137,17 +149,6 @@ class Port:
     def _note_foreign(self) -> None:
         self.words[self._foreign_at] += 1
 
-    def _briefly(self, do: Callable[[], Any]) -> Any:
-        """Let the socket itself block, for `BRIEF_MS` at the most; raises zmq.Again after that.
-
-        Under load that is long enough, and much cheaper than a poll of two sockets.
-        """
-        since_ns = time.monotonic_ns()
-        try:
-            return do()
-        finally:
-            self.words[WAITED_NS] += time.monotonic_ns() - since_ns
-
     def _await(self, state: State, event: int) -> None:
         """Wait for `event` on the socket; raises Finish or Ended where nothing is left to wait for."""
         control = self.control
@@ -163,13 +164,12 @@ class Outlet(Port):
 
     def send(self, item: Any) -> None:
         """Send one item; blocks at the high-water mark, raises `Finish` once nobody needs more."""
-        self._send_frames([self.codec.encode(item)])
+        self._send_frame(self.codec.encode(item))
 
     def _sender(self) -> Callable[[Any], None]:
         """A `send` for streams, with all that it needs at hand: it keeps the counts, and must be a port's only one."""
         words, control, encode, look = self.words, self.control, self.codec.encode, self._look_before_sending
-        # pyzmq's own `send` adds keywords in Python; what is below it takes the same first arguments.
-        send = super(zmq.Socket, self.socket).send
+        send = self._send
         sent_at, bytes_at = self._sent_at, self._bytes_sent_at
         sent = sent_bytes = 0
 
@@ -188,6 +188,16 @@ class Outlet(Port):
                 self._send_late(lambda: send(frame, 0), len(frame))
 
         return send_item
+
+    def _send_frame(self, frame: bytes) -> None:
+        if self.words[BELL] != self.control.heard:
+            self._look_before_sending()
+        size_bytes = len(frame)
+        self._count_sent(1, size_bytes)
+        try:
+            self._send(frame, NOBLOCK)
+        except zmq.Again:
+            self._send_late(lambda: self._send(frame, 0), size_bytes)
 
     def _send_frames(self, frames: list[bytes]) -> None:
         if self.words[BELL] != self.control.heard:
@@ -208,11 +218,14 @@ class Outlet(Port):
         """Send what met a full queue; where the role is to finish first, it is taken back from the counts."""
         try:
             while True:
+                since_ns = monotonic_ns()
                 try:
-                    self._briefly(send)
+                    send()
                 except zmq.Again:
+                    self.words[WAITED_NS] += monotonic_ns() - since_ns
                     self._await(State.SENDING, zmq.POLLOUT)
                 else:
+                    self.words[WAITED_NS] += monotonic_ns() - since_ns
                     return
         except Finish:
             self._count_sent(-1, -size_bytes)
@@ -255,17 +268,27 @@ class Inlet(Port):
         return True, item
 
     def _recv_late(self) -> bytes:
-        """The next frame, where none was there; raises Finish or Ended where none will come."""
-        while True:
-            try:
-                frame: bytes = self._briefly(self._recv_blocking)
-            except zmq.Again:
-                self._await(State.RECEIVING, zmq.POLLIN)
-            else:
-                return frame
+        """The next frame, where none was there; raises Finish or Ended where none will come.
 
-    def _recv_blocking(self) -> bytes:
-        return self._recv(0)
+        The socket itself blocks first, for `BRIEF_MS` at the most: under load that is long enough, and cheaper than a
+        poll of two sockets.
+        """
+        recv, words = self._recv, self.words
+        while True:
+            since_ns = monotonic_ns()
+            try:
+                frame = recv(0)
+            except zmq.Again:
+                words[WAITED_NS] += monotonic_ns() - since_ns
+                self._await(State.RECEIVING, zmq.POLLIN)
+                continue
+            except Ended:
+                words[WAITED_NS] += monotonic_ns() - since_ns
+                raise
+            waited_ns = monotonic_ns() - since_ns
+            words[WAITED_NS] += waited_ns
+            self._awaits = waited_ns > AT_HAND_NS
+            return frame
 
     def _check_stop(self) -> None:
         if self.words[BELL] != self.control.heard:
@@ -283,10 +306,13 @@ class Inlet(Port):
             if words[BELL] != control.heard:
                 self._check_stop()
             try:
-                try:
-                    frame = recv(NOBLOCK)
-                except zmq.Again:
+                if self._awaits:  # it has waited for the last one, and most likely has to for this one
                     frame = self._recv_late()
+                else:
+                    try:
+                        frame = recv(NOBLOCK)
+                    except zmq.Again:
+                        frame = self._recv_late()
             except Ended:
                 self._iterating = False
                 return

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Generator, Iterable, Iterator
+from time import monotonic_ns
 from typing import Any
 
 import zmq
@@ -19,6 +19,9 @@ class Rep(Inlet, Outlet):
 
     kind = "REP"
     socket_type = zmq.REP
+
+    def _prepare(self) -> None:
+        self.send = self._sender()  # type: ignore[assignment,method-assign]
 
     def _note_foreign(self) -> None:
         super()._note_foreign()
@@ -62,10 +65,10 @@ class Req(Asker):
 
     def request(self, item: Any) -> Any:
         """Send one request and return its reply."""
-        asked_ns = time.monotonic_ns()
+        asked_ns = monotonic_ns()
         self.send(item)
         reply = self.recv()
-        self.latencies.note((time.monotonic_ns() - asked_ns) // 1000)
+        self.latencies.note((monotonic_ns() - asked_ns) // 1000)
         return reply
 
     def exchange(
@@ -122,7 +125,7 @@ class Req(Asker):
                 if socket is control.socket:
                     continue
                 taken, reply = self._take(socket.recv())
-                self.latencies.note((time.monotonic_ns() - self._asked_ns[socket]) // 1000)
+                self.latencies.note((monotonic_ns() - self._asked_ns[socket]) // 1000)
                 if taken:
                     yield reply
                     self.settle()
@@ -141,7 +144,7 @@ class Req(Asker):
                 return False
             frame = self.codec.encode(item)
             self._count_sent(1, len(frame))
-            self._asked_ns[socket] = time.monotonic_ns()
+            self._asked_ns[socket] = monotonic_ns()
             socket.send(frame)
             return True
         return False
@@ -211,4 +214,4 @@ class Dealer(Enveloped):
         if self.spec.delimited:
             self._send_frames([b"", frame])
         else:
-            self._send_frames([frame])
+            self._send_frame(frame)

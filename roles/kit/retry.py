@@ -19,7 +19,7 @@ import zmq
 from roles.kit.calls import SetupError
 from roles.kit.control import Finish
 from roles.kit.histogram import Histogram
-from roles.kit.ports import NOBLOCK, Inlet, Outlet
+from roles.kit.ports import NOBLOCK, Inlet, Outlet, quick_send
 from roles.kit.slot import BELL, DUPLICATES, LATE, RETRIED, State, port_base
 
 MOST_OLD: Final = 1024
@@ -60,7 +60,7 @@ class Asker(Inlet, Outlet):
         self.sockets[place] = socket
         if place == 0:
             self.socket = socket
-            self._recv = socket.recv
+            self._recv, self._send = socket.recv, quick_send(socket)
 
     def exchange_patiently(self, requests: Callable[[], Iterable[Any]], patience: Patience) -> Iterator[Any]:
         """Send what `requests()` gives, one series a socket; yields replies as they come, raises NoReply."""
