@@ -13,7 +13,7 @@ import zmq
 
 from roles.kit.batches import Batcher, Pace, Packing, packing
 from roles.kit.control import Finish
-from roles.kit.ports import MALFORMED, NOBLOCK, Ended, Inlet, Outlet
+from roles.kit.ports import LARGE_BYTES, MALFORMED, NOBLOCK, Ended, Inlet, Outlet
 from roles.kit.slot import BELL, PEERS, State, port_base
 
 
@@ -83,7 +83,7 @@ class Push(Outlet):
     def go(self, frame: bytes) -> bool:
         """Send a frame if that can be done without waiting; whether it was."""
         try:
-            self._send(frame, NOBLOCK)
+            self._send(frame, NOBLOCK, len(frame) < LARGE_BYTES)
         except zmq.Again:
             return False
         return True

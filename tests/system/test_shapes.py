@@ -402,3 +402,34 @@ def test_subscribers_with_their_fill_end_an_endless_publisher(project: Project) 
     ).passed()
     assert [outcome.received(f"subscriber-{replica}", "updates") for replica in (1, 2)] == [50, 50]
     assert outcome.processes["publisher-1"]["outcome"] == "finished"
+
+
+def test_large_items_arrive_whole(project: Project) -> None:
+    """Those of 64 KiB and more are not copied on their way into the socket."""
+    project.write(
+        "large.py",
+        """
+        import hashlib
+
+        def items():
+            for number in range(60):
+                data = bytes([number]) * (1000 * 4 ** (number % 6))
+                yield data + hashlib.sha256(data).digest()
+                del data
+
+        def whole(item):
+            if hashlib.sha256(item[:-32]).digest() != item[-32:]:
+                raise ValueError("it is not what was sent")
+        """,
+    )
+    project.topology("""
+        p:
+          codec: bytes
+          endpoints: {tasks: ipc, results: "tcp://127.0.0.1:*"}
+          nodes:
+            ventilator: {role: ventilator, bind: tasks, params: {call: "large:items"}}
+            worker: {role: worker, connect: [tasks, results], params: {call: "roles.functions:echo"}}
+            sink: {role: sink, bind: results, params: {call: "large:whole"}}
+    """)
+    outcome = project.run().balanced()
+    assert outcome.links["results"]["received"] == 60
