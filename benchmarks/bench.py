@@ -18,7 +18,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from benchmarks import growth, messages, report
+from benchmarks import growth, messages, processes, report, starting
 from benchmarks.machine import machine, versions
 from benchmarks.measure import FailedError, Line, SkippedError, run_pair
 from benchmarks.ours import ROOT
@@ -57,7 +57,7 @@ def main() -> None:
 
 def all_lines(*, quick: bool) -> list[Line]:
     """All lines, in the order of the table."""
-    return [*messages.lines(quick=quick)]
+    return [*messages.lines(quick=quick), *processes.lines(quick=quick), *starting.lines()]
 
 
 def run_line(line: Line, count: int) -> dict[str, Any]:
