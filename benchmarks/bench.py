@@ -18,7 +18,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from benchmarks import growth, messages, processes, report, starting
+from benchmarks import alternatives, growth, messages, processes, report, starting
 from benchmarks.machine import machine, versions
 from benchmarks.measure import FailedError, Line, SkippedError, run_pair
 from benchmarks.ours import ROOT
@@ -57,7 +57,12 @@ def main() -> None:
 
 def all_lines(*, quick: bool) -> list[Line]:
     """All lines, in the order of the table."""
-    return [*messages.lines(quick=quick), *processes.lines(quick=quick), *starting.lines()]
+    return [
+        *messages.lines(quick=quick),
+        *alternatives.lines(quick=quick),
+        *processes.lines(quick=quick),
+        *starting.lines(),
+    ]
 
 
 def run_line(line: Line, count: int) -> dict[str, Any]:

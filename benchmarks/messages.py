@@ -34,10 +34,12 @@ def plain_pipeline(workers: int, count: int) -> Figures:
     """The same with plain scripts."""
     with plain.sockets() as place:
         tasks, results = f"{place}/tasks", f"{place}/results"
-        passing = [("worker", tasks, results)] * workers
-        sink, ventilator = plain.together(
-            passing, [("sink", "bind", results, count), ("ventilator", tasks, count, PAYLOAD_BYTES)]
-        )
+        passing = [plain.script("worker", tasks, results)] * workers
+        ends = [
+            plain.script("sink", "bind", results, count),
+            plain.script("ventilator", tasks, count, PAYLOAD_BYTES),
+        ]
+        sink, ventilator = plain.together(passing, ends)
     return {"tasks_per_s": count / (sink["ended_s"] - ventilator["began_s"])}
 
 
@@ -61,7 +63,9 @@ def plain_lockstep(clients: int, requests: int) -> Figures:
     """The same with plain scripts."""
     with plain.sockets() as place:
         address = f"{place}/questions"
-        told = plain.together([("server", address)], [("client", address, requests)] * clients)
+        told = plain.together(
+            [plain.script("server", address)], [plain.script("client", address, requests)] * clients
+        )
     span_s = max(one["ended_s"] for one in told) - min(one["began_s"] for one in told)
     return {"requests_per_s": clients * requests / span_s}
 
@@ -88,8 +92,10 @@ def plain_updates(count: int) -> Figures:
     """The same with plain scripts."""
     with plain.sockets() as place:
         address = f"{place}/updates"
-        subscribers = [("subscriber", address, topic, count // _TOPICS) for topic in _SUBSCRIBERS.values()]
-        *told, publisher = plain.together([], [*subscribers, ("publisher", address, count)])
+        subscribers = [
+            plain.script("subscriber", address, topic, count // _TOPICS) for topic in _SUBSCRIBERS.values()
+        ]
+        *told, publisher = plain.together([], [*subscribers, plain.script("publisher", address, count)])
     delivered = sum(one["received"] for one in told)
     return {
         "published_per_s": count / (publisher["ended_s"] - publisher["began_s"]),
@@ -111,7 +117,11 @@ def plain_hop(count: int) -> Figures:
     """The same with plain scripts."""
     address = f"tcp://127.0.0.1:{plain.free_port()}"
     source, sink = plain.together(
-        [], [("ventilator", address, count, LARGE_BYTES), ("sink", "connect", address, count)]
+        [],
+        [
+            plain.script("ventilator", address, count, LARGE_BYTES),
+            plain.script("sink", "connect", address, count),
+        ],
     )
     return {"bytes_per_s": count * LARGE_BYTES / (sink["ended_s"] - source["began_s"])}
 

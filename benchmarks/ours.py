@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -83,7 +82,7 @@ def run(topology: str | Path, settings: Mapping[str, object], *options: str, wit
         )
         ended_s = time.monotonic()
         if done.returncode == _REFUSED:
-            raise SkippedError(f"this version refuses it: {_first_line(done.stderr)}")
+            raise SkippedError(f"it is refused: {_first_problem(done.stderr)}")
         if done.returncode:
             raise FailedError(f"exit {done.returncode}: {(done.stderr + done.stdout)[-2000:]}")
         return Record(
@@ -171,5 +170,7 @@ def _events(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in lines]
 
 
-def _first_line(text: str) -> str:
-    return text.strip().partition(os.linesep)[0]
+def _first_problem(text: str) -> str:
+    """The text of the first problem, without its place and its code."""
+    line = text.strip().partition("\n")[0]
+    return line.partition("error: ")[2].rpartition(" [")[0] or line

@@ -19,19 +19,18 @@ from benchmarks.ours import ROOT
 _SETTLE_S = 0.3
 """Longer than libzmq waits between two attempts to connect; not in any time that is taken."""
 
-Script = tuple[str | int, ...]
-"""The name of a script and its arguments."""
+Command = list[str]
 
 
 def together(
-    runs_on: Sequence[Script], ends: Sequence[Script], within_s: float = 120
+    runs_on: Sequence[Command], ends: Sequence[Command], within_s: float = 120
 ) -> list[dict[str, float]]:
     """Start all scripts, let them go when all have their sockets, and return what those that end tell.
 
     Those that run on are let go first and ended last. Raises FailedError where one does not come up or does not end.
     """
     with contextlib.ExitStack() as stack:
-        processes = [stack.enter_context(_script(one)) for one in (*runs_on, *ends)]
+        processes = [stack.enter_context(_started(one)) for one in (*runs_on, *ends)]
         watch = threading.Timer(within_s, _kill, [processes])
         stack.callback(watch.cancel)
         watch.start()
@@ -45,6 +44,11 @@ def together(
         return [json.loads(_expect(process)) for process in processes[len(runs_on) :]]
 
 
+def script(name: str, *arguments: str | int) -> Command:
+    """The command of a script that has the barrier."""
+    return [sys.executable, "-m", f"benchmarks.plain.{name}", *map(str, arguments)]
+
+
 @contextlib.contextmanager
 def sockets() -> Iterator[str]:
     """A directory for ipc sockets, as the beginning of an address."""
@@ -53,15 +57,8 @@ def sockets() -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def _script(script: Script) -> Iterator[subprocess.Popen[str]]:
-    name, *arguments = map(str, script)
-    process = subprocess.Popen(
-        [sys.executable, "-m", f"benchmarks.plain.{name}", *arguments],
-        cwd=ROOT,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+def _started(command: Command) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     with process:
         try:
             yield process
@@ -83,9 +80,9 @@ def _expect(process: subprocess.Popen[str], wanted: str = "") -> str:
     return line
 
 
-def python(script: str) -> list[str]:
-    """The command of a script that is run by its path."""
-    return [sys.executable, str(Path(__file__).resolve().parents[1] / "plain" / script)]
+def python(name: str) -> Command:
+    """The command of a script that is run by its path, and has no barrier."""
+    return [sys.executable, str(Path(__file__).resolve().parents[1] / "plain" / name)]
 
 
 def free_port() -> int:
