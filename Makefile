@@ -13,7 +13,7 @@ OTHER_PYTHONS ?= 3.11 3.12 3.13
 SHARED_OUT := --numprocesses auto --maxprocesses 4 --dist worksteal
 
 .PHONY: help setup demo demo-pipeline demo-request-reply demo-publish-subscribe demo-census demo-duplicates demo-supervised \
-	test test-quick test-pythons check lint format lock schema claims bench bench-quick bench-service clean
+	test test-quick test-pythons check lint format lock schema claims bench bench-quick bench-lock bench-service clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-24s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -89,13 +89,18 @@ bench: $(READY) $(PEERS_READY) ## side by side with plain pyzmq and others; writ
 bench-quick: $(READY) $(PEERS_READY) ## the same in under a minute: fewer lines, one pair each, nothing written
 	@BENCH_VENV=$(PEERS) $(BIN)/python -m benchmarks.bench --quick $(if $(ONLY),--only $(ONLY)) $(if $(PAIRS),--pairs $(PAIRS))
 
-$(PEERS_READY): benchmarks/requirements.txt
+$(PEERS_READY): $(wildcard benchmarks/requirements/*.txt)
 	$(PYTHON) -m venv $(PEERS)
-	@for package in honcho circus supervisor dora-rs dora-rs-cli ray distributed; do \
-		$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -c $< $$(grep -o "^$$package==[^ ;]*" $<) \
-			|| echo "cannot install $$package: its lines will be skipped" >&2; \
+	@for file in $^; do \
+		$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $$file \
+			|| echo "cannot install what $$file names: those lines will be skipped" >&2; \
 	done
 	@touch $@
+
+bench-lock: ## resolve the counterparts' versions anew (needs uv)
+	cd benchmarks/requirements && for file in *.in; do \
+		uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-header --generate-hashes $$file -o $${file%.in}.txt || exit 1; \
+	done
 
 bench-service: $(READY) ## 200 processes under supervisord: how long until all are in place, and until all are gone
 	@$(BIN)/python benchmarks/service.py

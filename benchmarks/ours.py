@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parents[1]
 TOPOLOGIES = Path(__file__).with_name("topologies")
 COMMAND = str(Path(sys.executable).with_name("orchestrator"))
 _REFUSED = 2
+_WATCH_S = 0.02
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +92,34 @@ def run(topology: str | Path, settings: Mapping[str, object], *options: str, wit
             began_s=began_s,
             ended_s=ended_s,
         )
+
+
+def watched(
+    topology: str | Path, settings: Mapping[str, object], readings: Mapping[str, Callable[[int], float]]
+) -> dict[str, float]:
+    """What is read of the orchestrator while a run goes on: the greatest of each reading, taken by its process number.
+
+    Raises FailedError where the run does not pass.
+    """
+    greatest = dict.fromkeys(readings, 0.0)
+    with tempfile.TemporaryDirectory() as folder:
+        with subprocess.Popen(
+            _command(topology, Path(folder, "record"), settings, ()),
+            cwd=ROOT,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            stdin=subprocess.DEVNULL,
+        ) as process:
+            try:
+                while process.poll() is None:
+                    for name, read in readings.items():
+                        greatest[name] = max(greatest[name], read(process.pid))
+                    time.sleep(_WATCH_S)
+            finally:
+                end(process)
+        if process.returncode:
+            raise FailedError(f"exit {process.returncode}")
+    return greatest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

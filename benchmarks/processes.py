@@ -81,7 +81,13 @@ def idle(processes: int, seconds: float) -> Figures:
         time.sleep(seconds)
         after, ended_s = [cpu_s(pid) for pid in everyone], time.monotonic()
         used = [100 * (end - begin) / (ended_s - began_s) for begin, end in zip(before, after, strict=True)]
-        return {"percent": used[0], "all_percent": sum(used), "memory_bytes": pss_bytes(run.pid)}
+        shares = [pss_bytes(pid) for pid in everyone]
+        return {
+            "percent": used[0],
+            "all_percent": sum(used),
+            "memory_bytes": shares[0],
+            "all_memory_bytes": sum(shares),
+        }
 
 
 def pss_bytes(pid: int) -> int:
@@ -107,6 +113,20 @@ def ticks_of(stat: str) -> int:
     """User and system time in a text such as /proc/PID/stat, in clock ticks; the name in it may hold anything."""
     fields = stat.rpartition(")")[2].split()
     return int(fields[11]) + int(fields[12])
+
+
+def peak_bytes(pid: int) -> int:
+    """The memory of a process when it was highest, shared pages in full (Linux)."""
+    return peak_of(_proc(pid, "status"))
+
+
+def peak_of(status: str) -> int:
+    """The highest resident set size in a text such as /proc/PID/status, in bytes; 0 where it has ended."""
+    for line in status.splitlines():
+        name, _, rest = line.partition(":")
+        if name == "VmHWM":
+            return int(rest.split()[0]) * 1024
+    return 0
 
 
 def _proc(pid: int, name: str) -> str:
