@@ -7,6 +7,7 @@ from benchmarks.messages import batched, number_of, pipeline, plain_pipeline
 from benchmarks.peers import dora, tasks
 
 _WORKERS = 2
+_PAIRS_WITHOUT_GOAL = 3
 _DORA_MESSAGES = 50_000
 
 
@@ -78,6 +79,7 @@ def _batched_line(name: str, against: str, count: int, theirs: Run, goal: float 
         ours=lambda: batched(_WORKERS, count),
         theirs=theirs,
         quick=False,
+        most=None if goal else _PAIRS_WITHOUT_GOAL,
     )
 
 
@@ -90,4 +92,5 @@ def _single_line(name: str, against: str, count: int, theirs: Run) -> Line:
         ours=lambda: pipeline(_WORKERS, count),
         theirs=theirs,
         quick=False,
+        most=_PAIRS_WITHOUT_GOAL,
     )

@@ -71,7 +71,7 @@ def run_line(line: Line, count: int) -> dict[str, Any]:
     word = ""
     began_s = time.monotonic()
     try:
-        for number in range(count):
+        for number in range(min(count, line.most or count)):
             pairs.append(run_pair(line, number))  # noqa: PERF401 - the pairs before one that fails are kept
         entry = report.entry(line, pairs)
     except SkippedError as reason:

@@ -15,8 +15,8 @@ from benchmarks.peers import crowds
 Points = list[tuple[float, float]]
 
 _ROUNDS = 3
-_TASKS = 300_000
-_BATCHED_TASKS = 1_500_000
+_TASKS = 200_000
+_BATCHED_TASKS = 1_000_000
 _WORKERS = (1, 2, 4, 8)
 _CLIENTS = (1, 10, 100, 1000)
 _PLAIN_CLIENTS = (1, 10, 100)
@@ -45,6 +45,12 @@ _PANELS: tuple[tuple[str, str, str, dict[str, str]], ...] = (
     (_LAUNCH, "processes", "seconds", {"launch": "ours", "launch_plain": "an interpreter each"}),
     ("Processor time of an idle orchestrator", "processes", "% of a core", {"idle_percent": "orchestrator"}),
     (_MEMORY, "processes", "bytes", {"memory": "orchestrator", "memory_of_all": "with its processes"}),
+    (
+        "Memory of an idle worker",
+        "processes",
+        "bytes",
+        {"worker_memory": "ours", "worker_memory_plain": "plain pyzmq, an interpreter each"},
+    ),
     ("Memory over messages", "messages", "bytes", {"memory_of_messages": "orchestrator"}),
     ("Processor time over messages", "messages", "seconds", {"cpu_of_messages": "orchestrator"}),
 )
@@ -73,6 +79,7 @@ def measured(say: Callable[[str], None]) -> dict[str, Any]:
     curve("launch", _PROCESSES, lambda n: processes.crowd(n)["wall_s"])
     curve("launch_plain", _PLAIN_PROCESSES, lambda n: crowds.interpreters(n)["wall_s"])
     _idle(curves, say)
+    curve("worker_memory_plain", _PLAIN_PROCESSES, lambda n: processes.plain_memory(n)["pss_bytes"])
     _over_messages(curves, say)
     return {name: [list(point) for point in points] for name, points in curves.items()}
 
@@ -82,7 +89,12 @@ def _requests(clients: int) -> int:
 
 
 def _idle(curves: dict[str, Points], say: Callable[[str], None]) -> None:
-    names = {"idle_percent": "percent", "memory": "memory_bytes", "memory_of_all": "all_memory_bytes"}
+    names = {
+        "idle_percent": "percent",
+        "memory": "memory_bytes",
+        "memory_of_all": "all_memory_bytes",
+        "worker_memory": "worker_bytes",
+    }
     try:
         told = [(count, processes.idle(count, _IDLE_S)) for count in _PROCESSES]
     except (SkippedError, FailedError) as reason:

@@ -72,8 +72,8 @@ class Measure:
 class Line:
     """Something of ours and its counterpart: `theirs` is None where there is nothing to compare with.
 
-    `quick` says whether the quick run has it, too. `note` makes a sentence of the medians of all figures, ours and
-    theirs.
+    `quick` says whether the quick run has it, too, and `most` is the greatest number of pairs that it is worth.
+    `note` makes a sentence of the medians of all figures, ours and theirs.
     """
 
     name: str
@@ -83,6 +83,7 @@ class Line:
     ours: Run
     theirs: Run | None = None
     quick: bool = True
+    most: int | None = None
     note: Callable[[Figures, Figures], str] = lambda _ours, _theirs: ""
 
 

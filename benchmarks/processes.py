@@ -43,18 +43,18 @@ def interpreters(measured: int, clients: int) -> Figures:
     }
 
 
-def memory() -> Figures:
-    """Ours: the memory of an idle worker, shared pages by their share."""
-    with ours.standing("idle.yaml", {"idle.nodes.worker.replicas": _IDLE_WORKERS}) as run:
+def memory(count: int = _IDLE_WORKERS) -> Figures:
+    """Ours: the memory of one of so many idle workers, shared pages by their share."""
+    with ours.standing("idle.yaml", {"idle.nodes.worker.replicas": count}) as run:
         time.sleep(_SETTLE_S)
         return {"pss_bytes": statistics.median(map(pss_bytes, run.pids["worker"]))}
 
 
-def plain_memory() -> Figures:
+def plain_memory(count: int = _IDLE_WORKERS) -> Figures:
     """As many plain workers that wait, an interpreter each."""
     with plain.sockets() as place, ExitStack() as stack:
         addresses = [f"{place}/tasks", f"{place}/results"]
-        workers = [stack.enter_context(_idle_worker(addresses)) for _ in range(_IDLE_WORKERS)]
+        workers = [stack.enter_context(_idle_worker(addresses)) for _ in range(count)]
         time.sleep(_SETTLE_S)
         return {"pss_bytes": statistics.median(pss_bytes(worker.pid) for worker in workers)}
 
@@ -86,6 +86,7 @@ def idle(processes: int, seconds: float) -> Figures:
             "percent": used[0],
             "all_percent": sum(used),
             "memory_bytes": shares[0],
+            "worker_bytes": statistics.median(map(pss_bytes, run.pids["worker"])),
             "all_memory_bytes": sum(shares),
         }
 
@@ -160,6 +161,7 @@ def lines(*, quick: bool) -> list[Line]:
             measures=(Measure(key="percent", unit="% of a core", compare=Compare.ALONE, goal=2.0),),
             ours=lambda: idle(1000, _IDLE_S),
             quick=False,
+            most=1,
             note=_idle_note,
         ),
     ]

@@ -30,10 +30,11 @@ class Sink(sink.Sink):
     def run(self) -> None:
         """Take the results, as its base does."""
         handle = self.handle
-        for result in itertools.islice(self.results, self.expected):
+        results = iter(self.results)
+        for result in itertools.islice(results, self.expected):
             handle(result)
         ended_s = time.monotonic()
-        for result in self.results:
+        for result in results:
             handle(result)
         self.conclude()
         self.result = {"ended_s": ended_s}
