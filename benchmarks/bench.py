@@ -26,6 +26,8 @@ from benchmarks.ours import ROOT
 FOLDER = Path(__file__).parent
 _PAIRS = 5
 _QUICK_PAIRS = 1
+_BUSY = 0.5
+_BRIEF_CHARACTERS = 300
 _GROWTH = "growth"
 
 
@@ -33,11 +35,22 @@ def main() -> None:
     """Run what was asked for, tell it line by line, and write it down."""
     options = _options()
     signal.signal(signal.SIGTERM, _leave)
+    try:
+        sys.exit(_run(options))
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _run(options: argparse.Namespace) -> int:
+    """Run what was asked for; the exit code, 1 where a line failed. A goal that is missed is no failure."""
     lines = all_lines(quick=options.quick)
     names = [line.name for line in lines]
     if options.list:
-        print("\n".join([*names, _GROWTH]))
-        return
+        _say("\n".join([*names, _GROWTH]))
+        return 0
+    here = machine()
+    if here["load_1m"] > _BUSY * here["cores"]:
+        _say(f"others are at work on this machine (load {here['load_1m']:.1f}): figures will scatter")
     wanted = _wanted(options.only, [*names, _GROWTH]) if options.only else {*names, _GROWTH}
     chosen = [
         line for line in lines if line.name in wanted and (options.only or line.quick or not options.quick)
@@ -48,11 +61,10 @@ def main() -> None:
     out = options.out or (None if options.quick else FOLDER)
     grown = None if options.quick or _GROWTH not in wanted else growth.measured(_say)
     if out is None:
-        print(f"\n{report.table(entries)}", end="")
+        _say(f"\n{report.table(entries)}")
     else:
-        pairs = options.pairs or _PAIRS
-        _write(out, entries, names, grown, pairs)
-    sys.exit(any(one["word"].startswith("failed") for one in entries))
+        _write(out, entries, names, grown, {"machine": here, "pairs": options.pairs or _PAIRS})
+    return int(any(one["word"].startswith("failed") for one in entries))
 
 
 def all_lines(*, quick: bool) -> list[Line]:
@@ -77,11 +89,17 @@ def run_line(line: Line, count: int) -> dict[str, Any]:
     except SkippedError as reason:
         word = f"skipped, {reason}"
     except (FailedError, subprocess.SubprocessError, OSError) as reason:
-        word = f"failed, {reason}"
+        word = f"failed, {_brief(str(reason))}"
+        _say(f"{line.name}: {reason}")
     if word:
         entry = report.entry(line, pairs, word)
     _say(f"{line.name} ({time.monotonic() - began_s:.0f} s)\n{_told(entry)}")
     return entry
+
+
+def _brief(text: str) -> str:
+    """The end of a text as one line of a table's note."""
+    return " ".join(text.split())[-_BRIEF_CHARACTERS:].replace("|", "/")
 
 
 def _told(entry: report.Entry) -> str:
@@ -90,15 +108,18 @@ def _told(entry: report.Entry) -> str:
 
 
 def _write(
-    out: Path, entries: Sequence[report.Entry], names: Sequence[str], grown: dict[str, Any] | None, pairs: int
+    out: Path,
+    entries: Sequence[report.Entry],
+    names: Sequence[str],
+    grown: dict[str, Any] | None,
+    told: dict[str, Any],
 ) -> None:
     out.mkdir(parents=True, exist_ok=True)
     kept = out / "results.json"
     old = json.loads(kept.read_bytes()) if kept.exists() else {"lines": [], "growth": None}
     results: dict[str, Any] = {
-        "machine": machine(),
+        **told,
         "versions": versions(),
-        "pairs": pairs,
         "lines": report.merged(old["lines"], entries, names),
         "growth": grown or old["growth"],
     }
@@ -118,7 +139,7 @@ def _write(
 
 
 def _wanted(only: str, names: Sequence[str]) -> set[str]:
-    """The names that were asked for; one that ends in `-` or `*` stands for all that begin so."""
+    """The names that were asked for; `pipeline` stands for all that begin with `pipeline-`, too."""
     wanted = set()
     for asked in only.split(","):
         found = [name for name in names if name == asked or name.startswith(f"{asked}-")]

@@ -14,7 +14,7 @@ from benchmarks.peers import crowds
 
 Points = list[tuple[float, float]]
 
-_ROUNDS = 3
+_ROUNDS = 2
 _TASKS = 200_000
 _BATCHED_TASKS = 1_000_000
 _WORKERS = (1, 2, 4, 8)

@@ -7,6 +7,7 @@ import os
 import platform
 import sys
 from pathlib import Path
+from typing import Any
 
 import zmq
 
@@ -15,7 +16,7 @@ from benchmarks.peers import venv
 _PEERS = ("honcho", "circus", "supervisor", "dora-rs", "ray", "distributed")
 
 
-def machine() -> dict[str, object]:
+def machine() -> dict[str, Any]:
     """Processor, cores, memory, system and load."""
     return {
         "processor": _processor(),

@@ -128,16 +128,16 @@ def plain_hop(count: int) -> Figures:
 
 def lines(*, quick: bool) -> list[Line]:
     """The lines on messages."""
-    tasks = 200_000 if quick else 600_000
+    tasks = 200_000 if quick else 400_000
     several = (1,) if quick else (1, 2, 4)
     return [
         *(_pipeline_line(workers, tasks) for workers in several),
         *(
-            _lockstep_line(clients, (6_000 if quick else 16_000) // (1 if clients == 1 else 4))
+            _lockstep_line(clients, (6_000 if quick else 10_000) // (1 if clients == 1 else 4))
             for clients in (1, 16)
         ),
-        _updates_line(200_000 if quick else 1_000_000),
-        _hop_line(20_000 if quick else 100_000),
+        _updates_line(200_000 if quick else 600_000),
+        _hop_line(20_000 if quick else 60_000),
     ]
 
 

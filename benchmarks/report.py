@@ -131,7 +131,7 @@ def page(results: Mapping[str, Any], picture: str) -> str:
         f"{machine['processor']}, {machine['cores']} cores, {figure(machine['memory_bytes'], 'bytes')} of memory, "
         f"{machine['system']}; "
         + ", ".join(f"{name} {version}" for name, version in versions.items())
-        + f".\n\nEach line is {results['pairs']} pairs, ours and theirs in turn; "
+        + f".\n\nEach line is {results['pairs']} pairs (fewer where there is no goal), ours and theirs in turn; "
         "what counts is the median of their ratios.\n"
     )
     text += f"\n{table(results['lines'])}"

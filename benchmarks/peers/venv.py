@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import subprocess
-from pathlib import Path
 
 from benchmarks.measure import SkippedError
 from benchmarks.ours import ROOT
 
-BIN = Path(os.environ.get("BENCH_VENV", str(ROOT / ".venv-bench"))) / "bin"
+BIN = ROOT / os.environ.get("BENCH_VENV", ".venv-bench") / "bin"
 
 
 def program(name: str) -> str:
