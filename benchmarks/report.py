@@ -71,14 +71,13 @@ def merged(old: Sequence[Entry], new: Sequence[Entry], order: Sequence[str]) -> 
 
 def table(entries: Sequence[Entry]) -> str:
     """The Markdown table of all lines, with notes below it."""
-    lines = list(_HEAD)
-    notes = []
+    lines = [*_HEAD, *(_table_row(one, row) for one in entries for row in one["rows"])]
+    words: dict[str, list[str]] = {}
     for one in entries:
         if one["word"]:
-            notes.append(f"{one['title']} against {one['against']}: {one['word']}.")
-        if one["note"]:
-            notes.append(f"{one['title']}: {one['note']}.")
-        lines += [_table_row(one, row) for row in one["rows"]]
+            words.setdefault(one["word"], []).append(_both(one))
+    notes = [f"{one['title']}: {one['note']}." for one in entries if one["note"]]
+    notes += [f"{word}: {'; '.join(names)}." for word, names in words.items()]
     text = "\n".join(lines) + "\n"
     if notes:
         text += "\n" + "\n".join(f"- {_sentence(note)}" for note in notes) + "\n"
@@ -126,12 +125,13 @@ def number(value: float) -> str:
 
 def page(results: Mapping[str, Any], picture: str) -> str:
     """The whole Markdown: machine, table, picture (a path; none if it is empty)."""
-    machine, versions = results["machine"], results["versions"]
+    machine, versions, pairs = results["machine"], results["versions"], results["pairs"]
+    counted = f"{pairs} {'pair' if pairs == 1 else 'pairs'}"
     text = (
         f"{machine['processor']}, {machine['cores']} cores, {figure(machine['memory_bytes'], 'bytes')} of memory, "
         f"{machine['system']}; "
         + ", ".join(f"{name} {version}" for name, version in versions.items())
-        + f".\n\nEach line is {results['pairs']} pairs (fewer where there is no goal), ours and theirs in turn; "
+        + f".\n\nEach line is {counted} (fewer where there is no goal), ours and theirs in turn; "
         "what counts is the median of their ratios.\n"
     )
     text += f"\n{table(results['lines'])}"
@@ -147,6 +147,10 @@ def replaced(document: str, part: str) -> str:
     if not begin or not end:
         return document
     return f"{before}{BEGIN}\n{part.strip()}\n{END}{after}"
+
+
+def _both(one: Entry) -> str:
+    return f"{one['title']} against {one['against']}" if one["against"] else str(one["title"])
 
 
 def _sentence(note: str) -> str:

@@ -69,7 +69,9 @@ def test_every_measure_of_a_line_has_a_row():
 def test_a_line_that_was_skipped_is_told_below_the_table():
     one = entry(line(), [], "skipped, plain is not installed")
     assert one["rows"] == []
-    assert table([one]).splitlines()[-1] == "- Pipeline against plain: skipped, plain is not installed."
+    other = entry(line(title="hop", against=""), [], "skipped, plain is not installed")
+    told = table([one, other]).splitlines()[2:]
+    assert told == ["", "- Skipped, plain is not installed: pipeline against plain; hop."]
 
 
 def test_a_note_is_made_of_the_medians():
