@@ -5,13 +5,15 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+PEERS ?= .venv-bench
+PEERS_READY := $(PEERS)/.ready
 
 OTHER_PYTHONS ?= 3.11 3.12 3.13
 # Tests start processes of their own: more than a few at once would only wait for each other.
 SHARED_OUT := --numprocesses auto --maxprocesses 4 --dist worksteal
 
 .PHONY: help setup demo demo-pipeline demo-request-reply demo-publish-subscribe demo-census demo-duplicates demo-supervised \
-	test test-quick test-pythons check lint format lock schema claims bench bench-service clean
+	test test-quick test-pythons check lint format lock schema claims bench bench-quick bench-lock bench-service clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-24s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -81,8 +83,24 @@ lock: ## resolve requirements.lock anew from pyproject.toml (needs uv)
 claims: $(READY) ## what the ZeroMQ guide claims, measured; writes claims/claims.md (SEED=1, ONLY=4,7, ENGINE=supervisor)
 	@$(BIN)/python claims/prove.py $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only $(ONLY)) $(if $(ENGINE),--engine $(ENGINE))
 
-bench: $(READY) ## messages a second, side by side with plain pyzmq loops
-	@$(BIN)/python benchmarks/throughput.py
+bench: $(READY) $(PEERS_READY) ## side by side with plain pyzmq and others; writes benchmarks/results.md (ONLY=pipeline,launch, PAIRS=5)
+	@BENCH_VENV=$(PEERS) $(BIN)/python -m benchmarks.bench $(if $(ONLY),--only $(ONLY)) $(if $(PAIRS),--pairs $(PAIRS))
+
+bench-quick: $(READY) $(PEERS_READY) ## the same in under a minute: fewer lines, one pair each, nothing written
+	@BENCH_VENV=$(PEERS) $(BIN)/python -m benchmarks.bench --quick $(if $(ONLY),--only $(ONLY)) $(if $(PAIRS),--pairs $(PAIRS))
+
+$(PEERS_READY): $(wildcard benchmarks/requirements/*.txt)
+	$(PYTHON) -m venv $(PEERS)
+	@for file in $^; do \
+		$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $$file \
+			|| echo "cannot install what $$file names: those lines will be skipped" >&2; \
+	done
+	@touch $@
+
+bench-lock: ## resolve the counterparts' versions anew (needs uv)
+	cd benchmarks/requirements && for file in *.in; do \
+		uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-header --generate-hashes $$file -o $${file%.in}.txt || exit 1; \
+	done
 
 bench-service: $(READY) ## 200 processes under supervisord: how long until all are in place, and until all are gone
 	@$(BIN)/python benchmarks/service.py
