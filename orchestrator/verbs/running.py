@@ -25,11 +25,11 @@ from orchestrator.run.plan import Plan
 from orchestrator.rundir import EVENTS, SUMMARY, RunDir
 from orchestrator.terminal import Terminal
 from orchestrator.verbs.broken import broken_off
+from orchestrator.verbs.codes import worst
 from orchestrator.verbs.documents import (
     STDOUT,
     Outcome,
     outcome_documents,
-    worst,
     write_documents,
 )
 from orchestrator.verbs.fault import CommandError, fault
