@@ -34,6 +34,7 @@ _PRELOADED = [
     "roles.kit.forked",
     "roles.functions",
     *(f"roles.{name}" for name in runtime.BUILT_IN),
+    "roles.kit.warmed",
 ]
 
 

@@ -1,0 +1,23 @@
+"""What each process would do once for itself, done once for all of them; imported last by the fork server.
+
+What lies in memory by then is put out of the garbage collector's sight: a collection in a child would touch, and so
+copy, every page that the child shares with the server.
+"""
+
+from __future__ import annotations
+
+import gc
+
+from roles.kit import spec
+from roles.kit.kennel import in_fork_server
+
+
+def warm() -> None:
+    """Make what all need, and keep the collector away from it."""
+    spec.make_decoders()
+    gc.collect()
+    gc.freeze()
+
+
+if in_fork_server():
+    warm()
