@@ -71,7 +71,10 @@ def run_command(  # noqa: PLR0917 - click passes them by name
     The record of each run is kept in .runs/TIME-ID; .runs/latest is the last one. Where several patterns run,
     the exit code is the first of 130, 143, 3, 2 and 1 that one of them has.
     """
-    from orchestrator.engines.choice import choose  # noqa: PLC0415 - start-up
+    from orchestrator.engines.choice import choose, get_ready  # noqa: PLC0415 - start-up
+    from orchestrator.run.live import base  # noqa: PLC0415 - start-up
+
+    get_ready(engine, base())  # while the rest is being imported
     from orchestrator.run.runner import run_plan  # noqa: PLC0415 - start-up
     from orchestrator.verbs.github import actions  # noqa: PLC0415 - start-up
     from orchestrator.verbs.running import RunOptions, run  # noqa: PLC0415 - start-up

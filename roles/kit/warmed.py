@@ -7,14 +7,19 @@ copy, every page that the child shares with the server.
 from __future__ import annotations
 
 import gc
+import importlib
 
-from roles.kit import spec
+from roles.kit import cradle, forked, runtime, spec
 from roles.kit.kennel import in_fork_server
 
 
 def warm() -> None:
-    """Make what all need, and keep the collector away from it."""
+    """Load what all need and make what all need, and keep the collector away from it."""
+    for name in ("functions", *runtime.BUILT_IN):
+        importlib.import_module(f"roles.{name}")
     spec.make_decoders()
+    if forked.takes_orders():
+        cradle.take_over()
     gc.collect()
     gc.freeze()
 
