@@ -160,7 +160,7 @@ class LocalEngine:
 
     def _reap(self, name: str) -> Exited:
         child = self._forget(name)
-        code = child.process.exitcode
+        code = nursery.read_exit_code(child.process)
         if child.pid is not None:
             _signal_group(child.pid, signal.SIGKILL)  # what it has started itself and left behind
         with contextlib.suppress(ValueError):

@@ -12,11 +12,12 @@ import multiprocessing
 import os
 import resource
 import signal
+import socket
 import sys
 import tempfile
 import types
 from collections.abc import Iterator
-from multiprocessing import forkserver, popen_forkserver, resource_tracker, util
+from multiprocessing import forkserver, popen_forkserver, reduction, resource_tracker, util
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
@@ -67,7 +68,7 @@ class _Asked(popen_forkserver.Popen):
 
     def _launch(self, process_obj: Any) -> None:  # noqa: ANN401 - the types are multiprocessing's
         self.pid: Any = None
-        self.sentinel, writer = forkserver.connect_to_new_process(self._fds)  # type: ignore[attr-defined]
+        self.sentinel, writer = _ask()
         ours = os.dup(writer)  # as long as the child can see this end, the orchestrator lives
         self.finalizer = util.Finalize(self, _close, (ours, self.sentinel))
         with os.fdopen(writer, "wb") as pipe:
@@ -80,6 +81,31 @@ def start(process: ForkServerProcess) -> None:
         process.start()
 
 
+def _ask() -> tuple[int, int]:
+    """Have the server fork: where it tells of the child, and where the child is told what to be.
+
+    `forkserver.connect_to_new_process` does the same, and each time asks two other processes first whether they live.
+    """
+    tracker = resource_tracker._resource_tracker._fd  # type: ignore[attr-defined]
+    if _server._forkserver_alive_fd is None or tracker is None:
+        return forkserver.connect_to_new_process([])
+    with socket.socket(socket.AF_UNIX) as client:
+        try:
+            client.connect(_server._forkserver_address)
+        except ConnectionRefusedError:  # it has died, and a new one is to be started
+            return forkserver.connect_to_new_process([])
+        told, child_w = os.pipe()
+        child_r, telling = os.pipe()
+        try:
+            reduction.sendfds(client, [child_r, child_w, _server._forkserver_alive_fd, tracker])
+        except OSError:
+            _close(told, telling)
+            raise
+        finally:
+            _close(child_r, child_w)
+    return told, telling
+
+
 def _close(*descriptors: int) -> None:
     for descriptor in descriptors:
         os.close(descriptor)
@@ -90,6 +116,19 @@ def read_number(process: ForkServerProcess) -> int:
     popen: Any = process._popen  # type: ignore[attr-defined]
     popen.pid = forkserver.read_signed(popen.sentinel)
     return int(popen.pid)
+
+
+def read_exit_code(process: ForkServerProcess) -> int | None:
+    """How a process has ended, of which the server has told; less than 0 for a signal; 255 where the server is gone."""
+    popen: Any = process._popen  # type: ignore[attr-defined]
+    if (
+        popen.returncode is None
+    ):  # the property would make a selector to see whether there is anything to read
+        try:
+            popen.returncode = forkserver.read_signed(popen.sentinel)
+        except (OSError, EOFError):
+            popen.returncode = 255
+    return process.exitcode
 
 
 @contextlib.contextmanager

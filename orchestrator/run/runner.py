@@ -328,7 +328,9 @@ class Runner:
             self._slots.clear(spec.slot)
         self._launching.add((spec.name, command.incarnation))
         self._engine.start(_with_addresses(spec, command.addresses), incarnation=command.incarnation)
-        self._read_due_s = 0.0
+        # In the beginning many are launched, and all would be read each time.
+        if self._coordinator.phase is not Phase.STARTING:
+            self._read_due_s = 0.0
 
     def _publish(self, event: events.Known) -> None:
         if isinstance(event, events.RunEnded):
