@@ -7,6 +7,7 @@ cannot; 130 interrupted by SIGINT, 143 by SIGTERM. Of several runs the first of 
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -20,6 +21,10 @@ from orchestrator.terminal import Terminal, terminal
 from orchestrator.verbs.fault import CommandError
 
 INTERRUPTED = 130
+
+COLLECT_AFTER = 50_000
+"""So many new objects before the garbage collector looks for cycles. At its 700 it would look some hundred times while
+modules are imported, at objects that all stay."""
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -66,7 +71,10 @@ def run_command(  # noqa: PLR0917 - click passes them by name
     The record of each run is kept in .runs/TIME-ID; .runs/latest is the last one. Where several patterns run,
     the exit code is the first of 130, 143, 3, 2 and 1 that one of them has.
     """
-    from orchestrator.engines.choice import choose  # noqa: PLC0415 - start-up
+    from orchestrator.engines.choice import choose, get_ready  # noqa: PLC0415 - start-up
+    from orchestrator.run.live import base  # noqa: PLC0415 - start-up
+
+    get_ready(engine, base())  # while the rest is being imported
     from orchestrator.run.runner import run_plan  # noqa: PLC0415 - start-up
     from orchestrator.verbs.github import actions  # noqa: PLC0415 - start-up
     from orchestrator.verbs.running import RunOptions, run  # noqa: PLC0415 - start-up
@@ -135,7 +143,7 @@ def up_command(  # noqa: PLR0917 - click passes them by name
 def validate_command(files: Sequence[str], overrides: Sequence[tuple[str, str]], json: bool) -> int:
     """Check topologies; start nothing, import nothing of theirs."""
     from orchestrator.verbs.github import actions  # noqa: PLC0415 - start-up
-    from orchestrator.verbs.showing import validate  # noqa: PLC0415 - start-up
+    from orchestrator.verbs.validating import validate  # noqa: PLC0415 - start-up
 
     return validate(
         files or [DEFAULT_FILE],
@@ -216,6 +224,7 @@ def _terminal() -> Terminal:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a verb and give its exit code; what goes wrong is told on stderr, once."""
+    gc.set_threshold(COLLECT_AFTER)
     try:
         code = commands.main(list(arguments) if arguments is not None else None, standalone_mode=False)
     except CommandError as error:

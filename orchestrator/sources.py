@@ -5,9 +5,11 @@ Nothing of the user's is imported or run here; modules are found as Python would
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib.machinery
 import importlib.util
+import os
 import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -41,12 +43,29 @@ def check_file(
 
     folder = path.absolute().parent
     read_source = functools.cache(SourceFinder(folder).read)
-    found = survey(read_topology(path), overrides=overrides, environment=environment, read_source=read_source)
+    text, variables = read_topology(path), dict(environment)
+    with _no_pydantic_plugins():
+        found = survey(text, overrides=overrides, environment=variables, read_source=read_source)
     findings = _missing_inputs(found.checked, folder, environment)
     problems = [*found.problems, *(problem_at(found.checked.tree, finding) for finding in findings)]
     if any(problem.severity == "error" for problem in problems):
         raise TopologyError(problems)
     return found.checked
+
+
+@contextlib.contextmanager
+def _no_pydantic_plugins() -> Iterator[None]:
+    """They watch the models of whoever has installed them, and not ours; to look for them takes a while."""
+    name = "PYDANTIC_DISABLE_PLUGINS"
+    before = os.environ.get(name)
+    os.environ[name] = "__all__"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before
 
 
 def read_topology(path: Path) -> str:

@@ -167,9 +167,9 @@ class Coordinator:
     def wants_slots_every_s(self) -> float:
         """How often the slots should be read."""
         hurries = self._faults.watches_counters or self._changes.busy
-        ending = self.phase > Phase.WORKING
+        ending = self.phase is Phase.DRAINING
         return reading_pace_s(
-            self._crew, starting=self.phase is Phase.STARTING, hurries=hurries, ending=ending
+            self._crew, at_rest=self.phase in (Phase.STARTING, Phase.STOPPING), hurries=hurries, ending=ending
         )
 
     def _enrol(self, member: Member) -> None:

@@ -25,7 +25,7 @@ from orchestrator.run.plan import Plan
 from orchestrator.run.planfile import keep_plan
 from orchestrator.run.reception import Reception, reception_address
 from orchestrator.run.sockets import private_directory
-from roles.kit.messages import Down, Failed, Finished, Repeat, Stop
+from roles.kit.messages import Down, Failed, Finished, Repeat, Stop, Up
 from roles.kit.slot import Reading, SlotFile, State
 from roles.kit.spec import Place, ProcessSpec
 
@@ -136,6 +136,8 @@ class Runner:
         self._alive: set[str] = set()
         self._exits: list[events.Exited] = []
         self._silent: set[tuple[str, int]] = set()
+        self._launching: set[tuple[str, int]] = set()
+        self._too_early: list[tuple[str, int, Up]] = []
         self._unreached: dict[str, list[Down]] = {}
         self._read_due_s = 0.0
         self._timeout_s: float | None = None
@@ -214,10 +216,10 @@ class Runner:
     def _take_news(self) -> None:
         """What a process says comes after its launch and before its end, whichever is seen first.
 
-        So the engine is asked after the control channel, which has told nothing then of a process whose launch is not
-        known; an exit waits for the next round, when all that the process said has been heard, or for later ones.
+        So what is heard of a process whose launch is not known yet waits until it is; an exit waits for the next round,
+        when all that the process said has been heard, or for later ones.
         """
-        heard = self._control.hear()
+        heard = [*self._too_early, *self._control.hear()]
         for process, incarnation, message in heard:
             if isinstance(message, Finished | Failed):
                 self._silent.add((process, incarnation))
@@ -226,10 +228,13 @@ class Runner:
         news = self._engine.poll()
         self._exits = [*late, *(event for event in news if isinstance(event, events.Exited))]
         for event in news:
+            if isinstance(event, events.LaunchFailed):
+                heard = [one for one in heard if one[0] != event.process]
             if not isinstance(event, events.Exited):
                 self._take(event)
+        self._too_early = [one for one in heard if one[:2] in self._launching]
         for process, incarnation, message in heard:
-            if process in self._specs:
+            if process in self._specs and (process, incarnation) not in self._launching:
                 self._feed(
                     events.Heard(
                         at_s=self._clock(), process=process, message=message, incarnation=incarnation
@@ -247,6 +252,8 @@ class Runner:
         return in_time and self._reading(event.process).state is State.FINISHED
 
     def _take(self, event: events.Event) -> None:
+        if isinstance(event, events.Launched | events.LaunchFailed):
+            self._launching.discard((event.process, self._incarnations[event.process]))
         if isinstance(event, events.Launched):
             self._alive.add(event.process)
         elif isinstance(event, events.Exited):
@@ -319,8 +326,11 @@ class Runner:
         self._incarnations[spec.name] = command.incarnation
         if command.incarnation and spec.is_role:
             self._slots.clear(spec.slot)
+        self._launching.add((spec.name, command.incarnation))
         self._engine.start(_with_addresses(spec, command.addresses), incarnation=command.incarnation)
-        self._read_due_s = 0.0
+        # In the beginning many are launched, and all would be read each time.
+        if self._coordinator.phase is not Phase.STARTING:
+            self._read_due_s = 0.0
 
     def _publish(self, event: events.Known) -> None:
         if isinstance(event, events.RunEnded):

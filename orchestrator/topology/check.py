@@ -11,6 +11,7 @@ import functools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import msgspec
 from pydantic import ValidationError
 
 from orchestrator.topology.build import build
@@ -114,8 +115,8 @@ def survey(
     problems += [problem_at(tree, finding) for found in read.values() for finding in found.findings]
     ordered = in_file_order(problems)
     checked = Checked(
-        topology=topology.model_copy(
-            update={"patterns": {name: found.pattern for name, found in read.items()}}
+        topology=msgspec.structs.replace(
+            topology, patterns={name: found.pattern for name, found in read.items()}
         ),
         wires={name: found.wires for name, found in read.items()},
         shapes={name: found.shapes for name, found in read.items()},

@@ -6,7 +6,7 @@ here too, so that editors and this program agree. Errors are told in our words b
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 from pydantic.fields import FieldInfo
@@ -33,6 +33,7 @@ from orchestrator.topology.fields import (
     Texts,
     Uses,
 )
+from orchestrator.topology.model import Action
 from orchestrator.topology.scalars import Value
 
 LATER = {"endpoint": ("delivery", "security")}
@@ -42,7 +43,7 @@ LATER = {"endpoint": ("delivery", "security")}
 class Form(BaseModel):
     """Base of the forms: a key that a form does not know is an error."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class EndpointForm(Form):
@@ -136,7 +137,7 @@ class NodeForm(Form):
     stop_grace_period: Duration = Field(default=5.0, description="From SIGTERM to SIGKILL")
 
 
-ACTIONS = ("kill", "terminate", "pause", "resume", "restart", "scale")
+ACTIONS: tuple[Action, ...] = get_args(Action)
 """What a fault can do; each but `scale` to a target."""
 
 _TARGET = "a process, a node (all of its processes), or any NODE (one of them, drawn by the seed)"

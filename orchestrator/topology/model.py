@@ -2,36 +2,38 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+import msgspec
 
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 Codec = Literal["bytes", "text", "json", "msgpack"]
 Policy = Literal["no", "on-failure", "always"]
+Action = Literal["kill", "terminate", "pause", "resume", "restart", "scale"]
 
 
-class Model(BaseModel):
-    """Base of the values below: frozen, and a key that it does not know is an error."""
+class Model(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Base of the values below: frozen, and a key that it does not know is an error.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    They are built from forms that pydantic has checked. As models of pydantic they would be checked twice, and their
+    classes alone would take as long to make as everything else that `validate` does with a small file.
+    """
 
 
-class Expectation(Model):
+class Expectation(Model, frozen=True, kw_only=True, omit_defaults=True):
     """A measure of the run (`sink.received`) and what it must be, in the words of `conditions` (`== 100`)."""
 
     path: str
     condition: str
 
 
-class Fault(Model):
+class Fault(Model, frozen=True, kw_only=True, omit_defaults=True):
     """Something to break on purpose, `at_s` after Go, or once each of the counters in `when` is reached.
 
     `target` is a process or a node, and with `one_of_them` one process of that node. `for_s` goes with `pause`
     and `restart`. `scale` maps nodes to the replicas that they are to have.
     """
 
-    action: Literal["kill", "terminate", "pause", "resume", "restart", "scale"]
+    action: Action
     at_s: float | None = None
     when: dict[str, int] = {}
     target: str = ""
@@ -40,7 +42,7 @@ class Fault(Model):
     scale: dict[str, int] = {}
 
 
-class Endpoint(Model):
+class Endpoint(Model, frozen=True, kw_only=True, omit_defaults=True):
     """A named address, or a set of them, at which sockets meet."""
 
     address: str
@@ -51,7 +53,7 @@ class Endpoint(Model):
     batch: int = 1
 
 
-class Restart(Model):
+class Restart(Model, frozen=True, kw_only=True, omit_defaults=True):
     """Whether a process that ends without being asked to is started again, the first time after `backoff_s`.
 
     More than `most` restarts within `within_s` are a failure of the run.
@@ -63,7 +65,7 @@ class Restart(Model):
     backoff_s: float = 0.5
 
 
-class Node(Model):
+class Node(Model, frozen=True, kw_only=True, omit_defaults=True):
     """One entry under `nodes:`; it runs as `replicas` processes.
 
     Exactly one of `role`, `command` and `external` is set. `bind` and `connect` map a port to its
@@ -87,7 +89,7 @@ class Node(Model):
     stop_grace_period_s: float = 5.0
 
 
-class Pattern(Model):
+class Pattern(Model, frozen=True, kw_only=True, omit_defaults=True):
     """One named group of endpoints and nodes that run together."""
 
     description: str = ""
@@ -105,7 +107,7 @@ class Pattern(Model):
     allow: tuple[str, ...] = ()
 
 
-class Topology(Model):
+class Topology(Model, frozen=True, kw_only=True, omit_defaults=True):
     """The whole file: patterns by their names, in the order in which they are written."""
 
     version: Literal[1] = 1

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import msgspec
+
 from orchestrator.topology.addresses import Address, AddressError, parse_address
 from orchestrator.topology.build import uses
 from orchestrator.topology.form import PatternForm
@@ -96,7 +98,7 @@ class _Reader:
         shape, params = self._role(node, path, name in self._damaged)
         options = self._plain(path, "options")
         self._options[name] = options
-        self._nodes[name] = node.model_copy(update={"params": params, "options": _taken(options)})
+        self._nodes[name] = msgspec.structs.replace(node, params=params, options=_taken(options))
         if shape is not None:
             self.shapes[name] = shape
         elif node.role:
@@ -113,7 +115,7 @@ class _Reader:
 
     def view(self, form: PatternForm) -> View:
         """The pattern as the lint sees it."""
-        pattern = self._pattern.model_copy(update={"nodes": self._nodes})
+        pattern = msgspec.structs.replace(self._pattern, nodes=self._nodes)
         meetings: dict[tuple[str, str], list[Wire]] = {}
         for wire_ in self._wires:
             meetings.setdefault((wire_.endpoint, wire_.mode), []).append(wire_)

@@ -16,7 +16,7 @@ from orchestrator.run.scaling import scaled
 from orchestrator.run.targets import to_restart
 from orchestrator.terminal import Terminal
 from orchestrator.topology.durations import in_words
-from orchestrator.verbs.documents import worst
+from orchestrator.verbs.codes import worst
 from orchestrator.verbs.fault import CommandError, fault
 from orchestrator.verbs.finding import Wanted, find_one
 

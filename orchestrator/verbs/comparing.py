@@ -13,7 +13,8 @@ from orchestrator.run.difference import Difference, difference, successor
 from orchestrator.run.plan import Plan
 from orchestrator.run.planfile import PLAN, kept_plan
 from orchestrator.terminal import Terminal
-from orchestrator.verbs.documents import VERSION, check_documents, json_document, on_stdout, write_documents
+from orchestrator.verbs.codes import VERSION
+from orchestrator.verbs.documents import check_documents, json_document, on_stdout, write_documents
 from orchestrator.verbs.fault import CommandError, fault
 from orchestrator.verbs.loading import Overrides, load, make_plans
 

@@ -17,20 +17,13 @@ from orchestrator.outcome.markdown import markdown_text
 from orchestrator.outcome.summary import to_json
 from orchestrator.outcome.values import Summary
 from orchestrator.terminal import Terminal
+from orchestrator.verbs.codes import VERSION, worst
 from orchestrator.verbs.fault import CommandError, fault
 
-VERSION = 1
 STDOUT = "-"
 _VERDICTS = {0: "passed", 130: "interrupted", 143: "interrupted"}
-_WORST_FIRST = (130, 143, 3, 2, 1)
 
 Content = TypeVar("Content")
-
-
-def worst(codes: Iterable[int]) -> int:
-    """The exit code of several runs: interrupted goes before 3, then 2, then 1."""
-    seen = set(codes)
-    return next((code for code in _WORST_FIRST if code in seen), max(seen, default=0))
 
 
 @dataclass(slots=True, kw_only=True)

@@ -17,7 +17,7 @@ from orchestrator.rundir import SUMMARY
 from orchestrator.terminal import Terminal
 from orchestrator.topology.durations import in_words
 from orchestrator.verbs.asking import if_interrupted
-from orchestrator.verbs.documents import worst
+from orchestrator.verbs.codes import worst
 from orchestrator.verbs.fault import CommandError, fault
 from orchestrator.verbs.finding import NOT_RUNNING, Wanted, find, how_it_ended, is_private, running, shown
 from orchestrator.verbs.reporting import recorded, told

@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from orchestrator.outcome.annotations import Annotation, workflow_commands
-from orchestrator.outcome.entries import Entry
-from orchestrator.outcome.markdown import markdown_text
 from orchestrator.terminal import Terminal
+
+if TYPE_CHECKING:  # who is no such step need not wait until they are imported
+    from orchestrator.outcome.annotations import Annotation
+    from orchestrator.outcome.entries import Entry
 
 SUMMARY_BYTES = 800_000
 """How large the step's summary may become with ours. GitHub shows none of one that exceeds 1,048,576 bytes."""
@@ -28,6 +30,8 @@ class Actions:
 
     def annotate(self, annotations: Iterable[Annotation], terminal: Terminal) -> None:
         """Make them known to the runner."""
+        from orchestrator.outcome.annotations import workflow_commands  # noqa: PLC0415 - see above
+
         commands = workflow_commands(annotations, shown_file=self.shown_file)
         if commands:
             terminal.tell(commands)
@@ -48,6 +52,8 @@ class Actions:
         """
         if not self.summary:
             return
+        from orchestrator.outcome.markdown import markdown_text  # noqa: PLC0415 - see above
+
         path = Path(self.summary)
         try:
             taken = path.stat().st_size if path.exists() else 0

@@ -16,7 +16,7 @@ from orchestrator.run.reception import Asker, AskError, reception_address, ticke
 from orchestrator.run.requests import Answer, Look
 from orchestrator.terminal import Terminal
 from orchestrator.verbs.asking import if_interrupted
-from orchestrator.verbs.documents import VERSION
+from orchestrator.verbs.codes import VERSION
 from orchestrator.verbs.fault import CommandError, fault
 from orchestrator.verbs.finding import Wanted, find
 from orchestrator.verbs.statetable import heading, rates, state_lines

@@ -25,11 +25,11 @@ from orchestrator.run.plan import Plan
 from orchestrator.rundir import EVENTS, SUMMARY, RunDir
 from orchestrator.terminal import Terminal
 from orchestrator.verbs.broken import broken_off
+from orchestrator.verbs.codes import worst
 from orchestrator.verbs.documents import (
     STDOUT,
     Outcome,
     outcome_documents,
-    worst,
     write_documents,
 )
 from orchestrator.verbs.fault import CommandError, fault
@@ -92,7 +92,8 @@ def run(options: RunOptions, terminal: Terminal, runner: Runner, actions: Action
     documents = outcome_documents(json=options.json, junit=options.junit, markdown=options.markdown)
     outcome = Outcome()
     try:
-        _run_patterns(options, terminal, runner, outcome)
+        documented = bool(documents or actions)  # to read the ends of a thousand logs takes a while
+        _run_patterns(options, terminal, runner, outcome, documented=documented)
     except CommandError as told:
         _refuse(told, options.pattern or options.file, options, terminal, outcome)
     failed = write_documents(documents, outcome, terminal)
@@ -111,14 +112,23 @@ def _refuse(told: CommandError, name: str, options: RunOptions, terminal: Termin
     outcome.entries.append(Refusal(name=name, file=options.file, text=told.text, problems=told.problems))
 
 
-def _run_patterns(options: RunOptions, terminal: Terminal, runner: Runner, outcome: Outcome) -> None:
+def _run_patterns(
+    options: RunOptions, terminal: Terminal, runner: Runner, outcome: Outcome, *, documented: bool
+) -> None:
     """Every pattern has its turn, whatever became of those before, unless the user interrupts."""
     loaded = load(options.file, options.overrides)
     outcome.problems += loaded.warnings
     terminal.tell(loaded.told_warnings())
     plans = make_plans(loaded, options.pattern)
     for plan in plans:
-        one = _OneRun(options=options, loaded=loaded, plan=plan, terminal=terminal, several=len(plans) > 1)
+        one = _OneRun(
+            options=options,
+            loaded=loaded,
+            plan=plan,
+            terminal=terminal,
+            several=len(plans) > 1,
+            tells_last_words=documented,
+        )
         try:
             entry = one.run(runner)
         except CommandError as told:
@@ -152,6 +162,7 @@ class _OneRun:
     plan: Plan
     terminal: Terminal
     several: bool
+    tells_last_words: bool
 
     def run(self, runner: Runner) -> Run:
         """Run the pattern, keep its record and report on it; raises CommandError where it cannot begin."""
@@ -163,7 +174,7 @@ class _OneRun:
         except OSError as error:
             self.terminal.tell(f"cannot write {place.shown}/{SUMMARY}: {error.strerror}\n")
         self._report(summary, place)
-        return Run(summary=summary, logs=tails(summary, place.path))
+        return Run(summary=summary, logs=tails(summary, place.path) if self.tells_last_words else {})
 
     def _report(self, summary: Summary, place: RunDir) -> None:
         terminal, options = self.terminal, self.options

@@ -35,7 +35,7 @@ from orchestrator.run.service import Service, keep_service
 from orchestrator.run.sockets import make_private_directory
 from orchestrator.rundir import EVENTS, RunDir
 from orchestrator.terminal import Terminal
-from orchestrator.verbs.documents import worst
+from orchestrator.verbs.codes import worst
 from orchestrator.verbs.fault import fault
 from orchestrator.verbs.loading import Loaded, Overrides, load, make_plans
 from orchestrator.verbs.places import new_place

@@ -4,9 +4,63 @@ from __future__ import annotations
 
 import os
 import signal
+import struct
+import sys
+from multiprocessing import forkserver
 from typing import NoReturn
 
+import msgspec
+
 from roles.kit import leash, runtime, spec, streams
+
+_SIZE = struct.Struct("<I")
+_KNOWN_PYTHONS = ((3, 11), (3, 12), (3, 13))
+
+
+class Order(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """What a child of the fork server is told: the arguments of `main`, and the orchestrator's `sys` as it is seen."""
+
+    name: str
+    process_json: bytes
+    place_json: bytes
+    incarnation: int
+    log_path: str
+    path: list[str]
+    arguments: list[str]
+
+
+def takes_orders() -> bool:
+    """Whether the server's children can be told by an order: its insides are known, and it has the kennel's leash."""
+    return (
+        sys.platform == "linux"
+        and sys.version_info[:2] in _KNOWN_PYTHONS
+        and hasattr(forkserver, "_serve_one")
+    )
+
+
+def order_message(order: Order) -> bytes:
+    """An order as it is sent."""
+    data = msgspec.msgpack.encode(order)
+    return _SIZE.pack(len(data)) + data
+
+
+def read_order(fd: int) -> Order:
+    """The order that is waiting at a descriptor; raises EOFError where whoever sends it is gone."""
+    (size,) = _SIZE.unpack(_read(fd, _SIZE.size))
+    return _order_decoder.decode(_read(fd, size))
+
+
+def _read(fd: int, size: int) -> bytes:
+    data = b""
+    while len(data) < size:
+        part = os.read(fd, size - len(data))
+        if not part:
+            raise EOFError("cannot read what to be: nobody says so any more")
+        data += part
+    return data
+
+
+_order_decoder = msgspec.msgpack.Decoder(Order)
 
 
 def main(process_json: bytes, place_json: bytes, incarnation: int, log_path: str) -> NoReturn:

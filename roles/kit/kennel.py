@@ -58,9 +58,10 @@ class Kennel:
         self._reader = -1
 
 
-def _in_fork_server() -> bool:
+def in_fork_server() -> bool:
+    """Whether this process is multiprocessing's fork server, or was forked from it."""
     return any("multiprocessing.forkserver" in argument for argument in sys.orig_argv)
 
 
-if sys.platform == "linux" and _in_fork_server():
+if sys.platform == "linux" and in_fork_server():
     Kennel().close()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import multiprocessing
 import os
+import select
 import signal
 import sys
 import threading
@@ -18,20 +19,31 @@ from multiprocessing import forkserver
 from typing import Any
 
 _PR_SET_PDEATHSIG = 1
+_SIGKILL = int(signal.SIGKILL)
 _WATCH_EVERY_S = 0.2
+_prctl = ctypes.CDLL(None, use_errno=True).prctl if sys.platform == "linux" else None
 
 
 def put_on() -> None:
     """Tie this process to its parent. To be called first of all, before anything that takes time."""
     parent = os.getppid()
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if _prctl is not None:
+        _prctl(_PR_SET_PDEATHSIG, _SIGKILL)
     else:
         threading.Thread(target=_watch, args=(parent,), name="leash", daemon=True).start()
     _let_fork_server_go()
-    started_by = multiprocessing.parent_process()
-    if os.getppid() != parent or (started_by is not None and not started_by.is_alive()):
+    if os.getppid() != parent or _orchestrator_is_gone():
         os._exit(1)
+
+
+def _orchestrator_is_gone() -> bool:
+    """Its end of a pipe to this process is closed then. `is_alive` tells the same, and takes a selector to do so."""
+    started_by = multiprocessing.parent_process()
+    if started_by is None:
+        return False
+    poller = select.poll()
+    poller.register(started_by.sentinel, select.POLLIN)
+    return bool(poller.poll(0))
 
 
 def _let_fork_server_go() -> None:

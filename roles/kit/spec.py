@@ -6,6 +6,7 @@ sockets live) is a `Place`. Both travel to the process as JSON, never as pickle.
 
 from __future__ import annotations
 
+import functools
 from typing import Any, Literal
 
 import msgspec
@@ -146,9 +147,25 @@ def encode(value: Spec) -> bytes:
 
 def decode_process(data: bytes) -> ProcessSpec:
     """The `ProcessSpec` in `data`; raises `msgspec.ValidationError` where it is none."""
-    return msgspec.json.decode(data, type=ProcessSpec)
+    return _process_decoder().decode(data)
 
 
 def decode_place(data: bytes) -> Place:
     """The `Place` in `data`; raises `msgspec.ValidationError` where it is none."""
-    return msgspec.json.decode(data, type=Place)
+    return _place_decoder().decode(data)
+
+
+def make_decoders() -> None:
+    """Make the decoders, which takes longer than a process's other first steps together, before the first need."""
+    _process_decoder()
+    _place_decoder()
+
+
+@functools.cache
+def _process_decoder() -> msgspec.json.Decoder[ProcessSpec]:
+    return msgspec.json.Decoder(ProcessSpec)
+
+
+@functools.cache
+def _place_decoder() -> msgspec.json.Decoder[Place]:
+    return msgspec.json.Decoder(Place)

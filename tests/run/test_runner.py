@@ -5,6 +5,7 @@ from typing import Any
 
 from orchestrator.run import events
 from orchestrator.run.commands import Launch, Tell
+from orchestrator.run.coordinator import Phase
 from orchestrator.run.plan import Plan
 from orchestrator.run.runner import Runner
 from roles.kit.messages import Finished, Hello, Message, Stop
@@ -58,6 +59,8 @@ class Machine:
 class Recorder:
     """A coordinator that launches the second process as soon as the first is launched."""
 
+    phase = Phase.WORKING
+
     def __init__(self) -> None:
         self.told: list[tuple[str, str]] = []
 
@@ -94,6 +97,30 @@ def test_nobody_is_heard_before_its_launch_is_known() -> None:
         ("Launched", "second"),
         ("Heard", "second"),
     ]
+
+
+def test_what_a_process_says_waits_until_its_launch_is_known() -> None:
+    machine, recorder = Machine(), Recorder()
+    made = runner(machine, recorder)
+    made._carry_out(Launch("first", 0, {}))
+    launched = machine.poll()
+    for _ in range(2):
+        made._take_news()
+    assert recorder.told == []
+    machine.news += launched
+    machine.said.append(("first", 0, Finished()))
+    made._take_news()
+    assert recorder.told == [("Launched", "first"), ("Heard", "first"), ("Heard", "first")]
+
+
+def test_a_process_that_could_not_be_launched_has_said_nothing() -> None:
+    machine, recorder = Machine(), Recorder()
+    made = runner(machine, recorder)
+    made._carry_out(Launch("first", 0, {}))
+    machine.news = [events.LaunchFailed(at_s=0.0, process="first", text="gone")]
+    for _ in range(2):
+        made._take_news()
+    assert recorder.told == [("LaunchFailed", "first")]
 
 
 def test_an_end_comes_after_all_that_was_said() -> None:

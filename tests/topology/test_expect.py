@@ -1,5 +1,6 @@
 """Expectations, faults, late starts, numbers and retries: what is right, and what it means."""
 
+import msgspec
 import pytest
 from test_check import PIPELINE, checked
 from test_problems import problems_of
@@ -212,7 +213,7 @@ def test_the_lines_of_expectations_and_faults_are_known():
 def test_what_faults_mean(written, fault):
     text = f"{PIPELINE}    faults:\n      - {written}\n"
     (found,) = pattern(text, T="1s", WHO="worker").faults
-    assert found.model_dump(exclude_defaults=True) == fault
+    assert msgspec.to_builtins(found) == fault
 
 
 def test_processes_that_a_fault_adds_are_known():

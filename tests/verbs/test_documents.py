@@ -9,7 +9,8 @@ from scenes import failing
 from orchestrator.outcome.entries import Run
 from orchestrator.outcome.summary import summarise
 from orchestrator.terminal import Terminal
-from orchestrator.verbs.documents import Outcome, on_stdout, outcome_documents, worst, write_documents
+from orchestrator.verbs.codes import worst
+from orchestrator.verbs.documents import Outcome, on_stdout, outcome_documents, write_documents
 from orchestrator.verbs.fault import CommandError
 
 
