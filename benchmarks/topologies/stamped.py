@@ -29,15 +29,26 @@ class Sink(sink.Sink):
 
     def run(self) -> None:
         """Take the results, as its base does."""
-        handle = self.handle
-        results = iter(self.results)
-        for result in itertools.islice(results, self.expected):
-            handle(result)
-        ended_s = time.monotonic()
-        for result in results:
-            handle(result)
+        if self.results.packed:
+            ended_s = self._take_lists()
+        else:
+            handle = self.handle
+            results = iter(self.results)
+            for result in itertools.islice(results, self.expected):
+                handle(result)
+            ended_s = time.monotonic()
+            for result in results:
+                handle(result)
         self.conclude()
         self.result = {"ended_s": ended_s}
+
+    def _take_lists(self) -> float:
+        ended_s = 0.0
+        for results in self.results.lists():
+            self.handled += len(results)
+            if self.handled == self.expected:
+                ended_s = time.monotonic()
+        return ended_s
 
 
 class DemoSink(sink.Sink):

@@ -93,6 +93,11 @@ class Push(Outlet):
         self._count_sent(-items, -size_bytes)
 
     @property
+    def packed(self) -> bool:
+        """Whether items go many to a frame."""
+        return self._batcher is not None
+
+    @property
     def count(self) -> int:
         """How many items have been put into batches."""
         return self._batcher.put if self._batcher is not None else 0
@@ -147,12 +152,17 @@ class Pull(Inlet):
             self.recv = self._recv_of_batch  # type: ignore[method-assign]
             self._iterate = self._iterate_batches  # type: ignore[method-assign]
 
+    @property
+    def packed(self) -> bool:
+        """Whether items come many to a frame."""
+        return self.spec.batch > 1
+
     def lists(self) -> Iterator[list[Any]]:
         """The items, many at a time as they came; those of a list count as handled once the next one is asked for.
 
         For who handles many items as easily as one. Without `batch` each list has one item.
         """
-        if self.spec.batch <= 1:
+        if not self.packed:
             for item in self:
                 yield [item]
             return
@@ -244,7 +254,7 @@ class Pull(Inlet):
 
 def relay(tasks: Pull, work: Callable[[Any], Any], results: Push) -> None:
     """Send what `work` makes of each item, until there are no more. Raises as `send`, and what `work` raises."""
-    if tasks.spec.batch > 1 and results.spec.batch > 1:
+    if tasks.packed and results.packed:
         _relay_lists(tasks, work, results)
         return
     send = results.send
