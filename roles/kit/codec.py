@@ -14,13 +14,15 @@ import msgspec
 class Codec(msgspec.Struct, frozen=True):
     """A pair of functions. `decode` raises ValueError for a frame that is none of its own.
 
-    With `prefixed` a topic is the payload's own prefix, as in the guide; else it is a frame of its own.
+    With `prefixed` a topic is the payload's own prefix, as in the guide; else it is a frame of its own. An item of type
+    `raw` is a frame as it stands, and where there is such a type, each frame is an item as it stands.
     """
 
     name: str
     encode: Callable[[Any], bytes]
     decode: Callable[[bytes], Any]
     prefixed: bool = False
+    raw: type | None = None
 
 
 def _encode_bytes(item: Any) -> bytes:
@@ -60,7 +62,7 @@ def _whole(frame: bytes) -> bytes:
 _CODECS: Final = {
     codec.name: codec
     for codec in (
-        Codec("bytes", _encode_bytes, _whole, prefixed=True),
+        Codec("bytes", _encode_bytes, _whole, prefixed=True, raw=bytes),
         Codec("text", _encode_text, bytes.decode, prefixed=True),
         Codec("json", msgspec.json.Encoder().encode, msgspec.json.Decoder().decode),
         Codec("msgpack", msgspec.msgpack.Encoder().encode, msgspec.msgpack.Decoder().decode),

@@ -9,6 +9,7 @@ from typing import IO, Any
 import msgspec
 
 from roles.kit.calls import Function, SetupError
+from roles.kit.pipeline import Pull
 from roles.kit.role import OutputFile, Role
 
 
@@ -63,6 +64,19 @@ class Collector(Role):
     def only_counts(self) -> bool:
         """Whether there is nothing to do with an item but to count it."""
         return self.call is None and self.fold is None and self.into is None
+
+    def count_all(self, inlet: Pull) -> None:
+        """Take all items of a stream, where there is nothing to do but to count them."""
+        if inlet.packed:
+            for items in inlet.lists():
+                self.handled += len(items)
+            return
+        count = 0
+        try:
+            for count, _ in enumerate(inlet, 1):  # noqa: B007 - it is used when the loop is over
+                pass
+        finally:
+            self.handled += count
 
     def handle(self, item: Any) -> None:
         """Take one item."""

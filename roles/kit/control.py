@@ -53,6 +53,13 @@ class Finish(BaseException):
     """Nobody needs more from this role. Not an Exception, so that no `except Exception` in a role swallows it."""
 
 
+class Counting(Protocol):
+    """A port that keeps counts."""
+
+    def tally(self) -> None:
+        """Write the counts that it keeps to itself for a while."""
+
+
 class Batching(Protocol):
     """An outlet at which items may wait to be sent together."""
 
@@ -89,6 +96,7 @@ class Control:
         self.late: frozenset[str] = frozenset()
         self.held: set[str] = set()
         self.outlets: list[Batching] = []
+        self.ports: list[Counting] = []
         self.on_joined: Callable[[], None] = _nothing_to_do
         self.on_hold: Callable[[str], int] = _nobody_left
         self.on_release: Callable[[str], None] = _nothing_to_release
@@ -179,6 +187,8 @@ class Control:
         `pollees` end with the control socket. Control messages are taken in, nothing is raised.
         """
         words = self.words
+        for port in self.ports:
+            port.tally()
         if self.outlets:
             pollees = [*self._not_flushed(), *pollees]
         since_ns = time.monotonic_ns()
@@ -221,6 +231,8 @@ class Control:
 
     def note_finished(self) -> None:
         """Write into the slot that the role has done its part."""
+        for port in self.ports:
+            port.tally()
         now_ns = time.monotonic_ns()
         self.note_usage(now_ns)
         self.words[FINISHED_NS] = now_ns

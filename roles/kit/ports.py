@@ -13,6 +13,7 @@ when the bell in the slot has rung, since what is spent here is spent on every m
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
+from functools import partial
 from time import monotonic_ns
 from typing import Any, ClassVar, Self
 
@@ -37,6 +38,7 @@ from roles.kit.spec import PortSpec
 
 NOBLOCK = int(zmq.NOBLOCK)
 BRIEF_MS = 2
+SOMETIMES = 63
 AT_HAND_NS = 5_000
 """What took no longer to receive was there already."""
 
@@ -105,6 +107,8 @@ class Port:
         port._in_hand = -1
         port._iterating = port._counted_aside = False
         port._item = None
+        port._tallies = {}
+        control.ports.append(port)
         port._prepare()
         return port
 
@@ -130,6 +134,7 @@ class Port:
     _iterating: bool
     _counted_aside: bool
     _item: Any
+    _tallies: dict[str, Callable[[], None]]
 
     def note_peers(self, count: int) -> None:
         """Write into the slot how many connections of this port are in place."""
@@ -141,6 +146,14 @@ class Port:
             self.words[self._received_at] += 1
             self.words[self._bytes_received_at] += self._in_hand
             self._in_hand = -1
+
+    def tally(self) -> None:
+        """Write what a stream's loop has kept to itself: numbers of bytes are written now and then only."""
+        for tally in self._tallies.values():
+            tally()
+
+    def _no_more(self, stream: str) -> None:
+        self._tallies.pop(stream)()
 
     def item_in_hand(self) -> Any:
         """The item that has been given and not been handled, for the report of a role that raised."""
@@ -174,7 +187,7 @@ class Outlet(Port):
     def _sender(self) -> Callable[[Any], None]:
         """A `send` for streams, with all that it needs at hand: it keeps the counts, and must be a port's only one."""
         words, control, encode, look = self.words, self.control, self.codec.encode, self._look_before_sending
-        send = self._send
+        send, send_late, raw = self._send, self._send_late, self.codec.raw
         sent_at, bytes_at = self._sent_at, self._bytes_sent_at
         sent = sent_bytes = 0
 
@@ -182,17 +195,27 @@ class Outlet(Port):
             nonlocal sent, sent_bytes
             if words[BELL] != control.heard:
                 look()
-            frame = encode(item)
+            frame: Any = item if type(item) is raw else encode(item)
             sent += 1
             words[sent_at] = sent
             size_bytes = len(frame)
             sent_bytes += size_bytes
-            words[bytes_at] = sent_bytes
+            if not sent & SOMETIMES:
+                words[bytes_at] = sent_bytes
             try:
                 send(frame, NOBLOCK, size_bytes < LARGE_BYTES)
             except zmq.Again:
-                self._send_late(lambda: send(frame, 0, size_bytes < LARGE_BYTES), size_bytes)
+                words[bytes_at] = sent_bytes
+                try:
+                    send_late(partial(send, frame, 0, size_bytes < LARGE_BYTES), size_bytes)
+                except Finish:
+                    sent, sent_bytes = sent - 1, sent_bytes - size_bytes
+                    raise
 
+        def tally() -> None:
+            words[bytes_at] = sent_bytes
+
+        self._tallies["sent"] = tally
         return send_item
 
     def _send_frame(self, frame: bytes) -> None:
@@ -203,7 +226,7 @@ class Outlet(Port):
         try:
             self._send(frame, NOBLOCK, size_bytes < LARGE_BYTES)
         except zmq.Again:
-            self._send_late(lambda: self._send(frame, 0, size_bytes < LARGE_BYTES), size_bytes)
+            self._send_late(partial(self._send, frame, 0, size_bytes < LARGE_BYTES), size_bytes)
 
     def _send_frames(self, frames: list[bytes]) -> None:
         if self.words[BELL] != self.control.heard:
@@ -262,6 +285,7 @@ class Inlet(Port):
 
     def _count_the_iterations_item(self) -> None:
         """A `recv` in the body of an iteration asks for the next item: the one that the iteration gave is handled."""
+        self.tally()
         if self._iterating and not self._counted_aside:
             self.words[self._received_at] += 1
             self._counted_aside = True
@@ -307,35 +331,42 @@ class Inlet(Port):
     def _iterate(self) -> Generator[Any]:
         self.settle()
         self._iterating, self._counted_aside = True, False
-        recv, decode, words, control = self._recv, self.codec.decode, self.words, self.control
+        recv, late, words, control = self._recv, self._recv_late, self.words, self.control
+        decode = self.codec.decode if self.codec.raw is None else None
         received_at, bytes_at = self._received_at, self._bytes_received_at
         received, received_bytes = words[received_at], words[bytes_at]
+
+        def tally() -> None:
+            words[bytes_at] = received_bytes
+
+        self._tallies["received"] = tally
         while True:
             if words[BELL] != control.heard:
                 self._check_stop()
             try:
-                if self._awaits:  # it has waited for the last one, and most likely has to for this one
-                    frame = self._recv_late()
-                else:
-                    try:
-                        frame = recv(NOBLOCK)
-                    except zmq.Again:
-                        frame = self._recv_late()
+                try:
+                    # Who has waited for the last one most likely has to for this one, and need not ask first.
+                    frame = late() if self._awaits else recv(NOBLOCK)
+                except zmq.Again:
+                    frame = late()
             except Ended:
                 self._iterating = False
+                self._no_more("received")
                 return
-            try:
-                item = decode(frame)
-            except MALFORMED:
-                self._note_foreign()
-                continue
-            size_bytes = len(frame)
+            item: Any = frame
+            if decode is not None:
+                try:
+                    item = decode(frame)
+                except MALFORMED:
+                    self._note_foreign()
+                    continue
             try:
                 yield item
             except GeneratorExit:
                 self._iterating = False
                 if not self._counted_aside:
-                    self._leave(item, size_bytes)
+                    self._leave(item, len(frame))
+                self._no_more("received")
                 raise
             if self._counted_aside:
                 self._counted_aside = False
@@ -344,8 +375,9 @@ class Inlet(Port):
             else:
                 received += 1
                 words[received_at] = received
-            received_bytes += size_bytes
-            words[bytes_at] = received_bytes
+            received_bytes += len(frame)
+            if not received & SOMETIMES:
+                words[bytes_at] = received_bytes
 
 
 class Raw(Port):
