@@ -23,11 +23,12 @@ class Publisher(Source):
     rate: float | None = None
 
     def run(self) -> None:
+        send = self.updates.send
         for update in self.paced(self.items(), self.rate):
             if type(update) is tuple:
-                self.updates.send(update[1], topic=update[0])
+                send(update[1], topic=update[0])
             else:
-                self.updates.send(update)
+                send(update)
 
     def everything(self) -> Iterable[object]:
         """All updates, those of the other replicas included."""

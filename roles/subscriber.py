@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 from roles.kit.collector import Collector
 from roles.kit.pubsub import Sub
 
@@ -19,8 +21,7 @@ class Subscriber(Collector):
         self.feed.subscribe([""] if self.topics is None else self.topics)
 
     def run(self) -> None:
-        for update in self.feed:
-            self.handle(update)
-            if self.handled == self.updates:
-                break
+        handle = self.handle
+        for update in itertools.islice(self.feed, self.updates):
+            handle(update)
         self.conclude()

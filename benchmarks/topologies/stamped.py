@@ -33,11 +33,11 @@ class Sink(sink.Sink):
             ended_s = self._take_lists()
         else:
             results = iter(self.results)
-            for self.handled, _ in enumerate(itertools.islice(results, self.expected), 1):
+            count = 0
+            for count, _ in enumerate(itertools.islice(results, self.expected), 1):  # noqa: B007 - used below
                 pass
             ended_s = time.monotonic()
-            for _ in results:
-                self.handled += 1
+            self.handled = count + sum(1 for _ in results)
         self.conclude()
         self.result = {"ended_s": ended_s}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import zmq
@@ -94,17 +94,34 @@ class Sub(Inlet):
     def _prepare(self) -> None:
         self._finished_publishers: set[str] = set()
         self._checker = Checker()
-        self._recv = self._recv_numbered if self.spec.sequence else self._recv_update
+        if self.spec.sequence:
+            self._recv = self._recv_numbered
+        elif self.codec.prefixed:
+            self._recv = self._receiver()
+        else:
+            self._recv = self._recv_update
+
+    def _receiver(self) -> Callable[[int], bytes]:
+        """What gives the next update of one frame; raises Ended once every publisher has said that it has finished."""
+        recv, ended, name = self.socket.recv, self.control.ended, self.name
+
+        def recv_update(flags: int) -> bytes:
+            if name in ended:
+                raise Ended
+            while True:
+                frame: bytes = recv(flags)
+                if not frame.startswith(END_TOPIC):
+                    return frame
+                self._note_end(frame)
+
+        return recv_update
 
     def _recv_update(self, flags: int) -> bytes:
         """The next update without its topic frame; raises Ended once every publisher has said that it has finished."""
         self._check_ended()
         while True:
-            if self.codec.prefixed:
-                frame = self.socket.recv(flags)
-            else:
-                topic, *rest = self.socket.recv_multipart(flags)
-                frame = topic if topic.startswith(END_TOPIC) or not rest else rest[-1]
+            topic, *rest = self.socket.recv_multipart(flags)
+            frame = topic if topic.startswith(END_TOPIC) or not rest else rest[-1]
             if not frame.startswith(END_TOPIC):
                 return frame
             self._note_end(frame)
