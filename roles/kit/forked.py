@@ -7,13 +7,18 @@ import signal
 import struct
 import sys
 from multiprocessing import forkserver
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import msgspec
 
 from roles.kit import leash, runtime, spec, streams
 
 _SIZE = struct.Struct("<I")
+_SIGINT, _SIGTERM = int(signal.SIGINT), int(signal.SIGTERM)
+_DEFAULT, _IGNORE = int(signal.SIG_DFL), int(signal.SIG_IGN)
+_signal: Any = sys.modules["_signal"]
+"""What `signal` stands on. That would do the same, and make enums of what was there: some hundred calls a process."""
+
 _KNOWN_PYTHONS = ((3, 11), (3, 12), (3, 13))
 
 
@@ -67,12 +72,12 @@ def main(process_json: bytes, place_json: bytes, incarnation: int, log_path: str
     """Be the process that `process_json` describes, in the run that `place_json` describes; its log is `log_path`."""
     leash.put_on()
     os.setsid()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _signal.signal(_SIGINT, _IGNORE)
     # Until now this process was in the fork server's group: what is pending was meant for the group, and to ignore a
     # signal takes it back.
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    _signal.signal(_SIGTERM, _IGNORE)
+    _signal.signal(_SIGTERM, _DEFAULT)
     # They have been blocked since the fork server's start.
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
+    _signal.pthread_sigmask(signal.SIG_UNBLOCK, (_SIGINT, _SIGTERM))
     streams.write_to(log_path)
     runtime.be(spec.decode_process(process_json), spec.decode_place(place_json), incarnation)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import random
 from pathlib import Path
 from typing import Any, ClassVar, TypeAlias
@@ -44,15 +45,25 @@ class Role:
         self.control = control
         self.name = spec.name
         self.incarnation = 0
-        self.folder = Path(place.folder)
-        # Replicas of a source share out one series, so they must draw the same one.
-        self.random = random.Random(f"{place.seed}/{spec.node if self.source else spec.name}")
         self.result: dict[str, Any] | None = None
         for param, annotation in self.declared_params().items():
             value = spec.params.get(param)
             if value is not None:
                 loaded = load_function(value, param=param) if "Function" in annotation else value
                 setattr(self, param, loaded)
+
+    @functools.cached_property
+    def folder(self) -> Path:
+        """The topology's folder."""
+        return Path(self.place.folder)
+
+    @functools.cached_property
+    def random(self) -> random.Random:
+        """Chance that repeats itself with the seed.
+
+        Replicas of a source share out one series, so they must draw the same one.
+        """
+        return random.Random(f"{self.place.seed}/{self.spec.node if self.source else self.spec.name}")
 
     def setup(self) -> None:
         """Get ready before any socket is opened; what is missing here ends the run before it begins."""

@@ -48,7 +48,8 @@ def be(process: spec.ProcessSpec, place: spec.Place, incarnation: int) -> NoRetu
 
     The leash is on by now, and the streams are those of the process's own.
     """
-    os.environ.update(process.environment)
+    if process.environment:
+        os.environ.update(process.environment)
     os.chdir(place.folder)
     if process.command:
         _become(process, place)
