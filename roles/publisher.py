@@ -23,12 +23,7 @@ class Publisher(Source):
     rate: float | None = None
 
     def run(self) -> None:
-        send = self.updates.send
-        for update in self.paced(self.items(), self.rate):
-            if type(update) is tuple:
-                send(update[1], topic=update[0])
-            else:
-                send(update)
+        self.updates.send_all(self.paced(self.items(), self.rate))
 
     def everything(self) -> Iterable[object]:
         """All updates, those of the other replicas included."""

@@ -21,7 +21,10 @@ class Subscriber(Collector):
         self.feed.subscribe([""] if self.topics is None else self.topics)
 
     def run(self) -> None:
-        handle = self.handle
-        for update in itertools.islice(self.feed, self.updates):
-            handle(update)
+        updates = itertools.islice(self.feed, self.updates)
+        if self.only_counts:
+            self.count_all(updates)
+        else:
+            for update in updates:
+                self.handle(update)
         self.conclude()

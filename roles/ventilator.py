@@ -28,9 +28,7 @@ class Ventilator(Source):
     def run(self) -> None:
         if self.start.connected and self.spec.replica == 1:
             self.start.send(BATCH_SIGNAL)
-        send = self.tasks.send
-        for task in self.paced(self.items(), self.rate):
-            send(task)
+        self.tasks.send_all(self.paced(self.items(), self.rate))
 
     def everything(self) -> Iterable[object]:
         """All tasks of the batch, those of the other replicas included."""

@@ -20,7 +20,7 @@ AGE_NS: Final = 10_000_000
 """An item that is older goes with the next look."""
 
 MOMENT_NS: Final = AGE_NS // 8
-LOOK_EVERY: Final = 16
+LOOK_EVERY: Final = 32
 """A sender looks at the clock once in so many items, at each of them where they come slowly."""
 
 
@@ -134,10 +134,14 @@ class Batcher:
     def is_due(self) -> bool:
         """Whether what waits should go now, since it is enough or old; sets when to ask again."""
         now_ns = self._pace.passed()
-        if not self.waiting:
+        waiting = len(self.waiting)
+        if not waiting:
             self._since_ns = now_ns
-        room = self._most * self._way.peers() - len(self.waiting)
-        self.due = self.put + max(1, min(self._pace.size, room))
+        room = self._most * self._way.peers() - waiting
+        size = self._pace.size
+        if size > room:
+            size = room if room > 0 else 1
+        self.due = self.put + size
         return room <= 0 or now_ns - self._since_ns >= AGE_NS
 
     def flush(self) -> bool:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import IO, Any
 
 import msgspec
 
 from roles.kit.calls import Function, SetupError
-from roles.kit.pipeline import Pull
 from roles.kit.role import OutputFile, Role
 
 
@@ -65,15 +65,11 @@ class Collector(Role):
         """Whether there is nothing to do with an item but to count it."""
         return self.call is None and self.fold is None and self.into is None
 
-    def count_all(self, inlet: Pull) -> None:
-        """Take all items of a stream, where there is nothing to do but to count them."""
-        if inlet.packed:
-            for items in inlet.lists():
-                self.handled += len(items)
-            return
+    def count_all(self, items: Iterable[Any]) -> None:
+        """Take all items, where there is nothing to do but to count them."""
         count = 0
         try:
-            for count, _ in enumerate(inlet, 1):  # noqa: B007 - it is used when the loop is over
+            for count, _ in enumerate(items, 1):  # noqa: B007 - it is used when the loop is over
                 pass
         finally:
             self.handled += count

@@ -33,6 +33,30 @@ class Push(Outlet):
         else:
             self.send = self._sender()  # type: ignore[assignment,method-assign]
 
+    def send_all(self, items: Iterable[Any]) -> None:
+        """Send each of the items, as a loop over `send` does, and quicker; raises as `send`."""
+        batcher = self._batcher
+        if batcher is None:
+            send = self.send
+            for item in items:
+                send(item)
+            return
+        words, sent_at, look = self.words, self._sent_at, self._look_at_batch
+        plain, admit, waiting_append = self._packing.plain, self._packing.admit, batcher.waiting.append
+        usual: type | None = None
+        for item in items:
+            put = batcher.put
+            if put >= batcher.due:
+                look(batcher)
+            if type(item) is usual:
+                waiting_append(item)
+            elif type(item) in plain:
+                usual = type(item)
+                waiting_append(item)
+            else:
+                waiting_append(admit(item))
+            batcher.put = words[sent_at] = put + 1
+
     def put_all(self, items: Iterable[Any]) -> int:
         """Put items into the batch, and count them as sent when all are in; how many they were. Raises as `send`.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import zmq
@@ -31,6 +31,15 @@ class Pub(Outlet):
         if self.spec.sequence:
             self._numbering = Numbering(process)
             self.send = self._send_numbered  # type: ignore[method-assign]
+
+    def send_all(self, items: Iterable[Any]) -> None:
+        """Send each of the items, a pair as topic and item; quicker than a loop over `send`, and raises as that."""
+        send = self._send_update if self.codec.prefixed and self._numbering is None else self.send
+        for item in items:
+            if type(item) is tuple:
+                self.send(item[1], topic=item[0])
+            else:
+                send(item)
 
     def send(self, item: Any, topic: str = "") -> None:
         """Send one item. With codecs bytes and text the topic is the item's own prefix, else `topic` is a frame."""
@@ -97,24 +106,20 @@ class Sub(Inlet):
         if self.spec.sequence:
             self._recv = self._recv_numbered
         elif self.codec.prefixed:
-            self._recv = self._receiver()
+            self._mark = END_TOPIC
         else:
             self._recv = self._recv_update
 
-    def _receiver(self) -> Callable[[int], bytes]:
-        """What gives the next update of one frame; raises Ended once every publisher has said that it has finished."""
-        recv, ended, name = self.socket.recv, self.control.ended, self.name
+    def recv(self) -> Any:
+        """The next update; raises as `Inlet.recv`."""
+        self._check_ended()
+        return super().recv()
 
-        def recv_update(flags: int) -> bytes:
-            if name in ended:
-                raise Ended
-            while True:
-                frame: bytes = recv(flags)
-                if not frame.startswith(END_TOPIC):
-                    return frame
-                self._note_end(frame)
-
-        return recv_update
+    def _take(self, frame: bytes) -> tuple[bool, Any]:
+        if self._mark is not None and frame.startswith(self._mark):
+            self._note_mark(frame)
+            return False, None
+        return super()._take(frame)
 
     def _recv_update(self, flags: int) -> bytes:
         """The next update without its topic frame; raises Ended once every publisher has said that it has finished."""
@@ -124,7 +129,7 @@ class Sub(Inlet):
             frame = topic if topic.startswith(END_TOPIC) or not rest else rest[-1]
             if not frame.startswith(END_TOPIC):
                 return frame
-            self._note_end(frame)
+            self._note_mark(frame)
 
     def _recv_numbered(self, flags: int) -> bytes:
         """The next update that has not been there before; raises Ended as `_recv_update`."""
@@ -147,7 +152,7 @@ class Sub(Inlet):
             if ends or not is_new or self._checker.gaps != self.words[port_base(self.index) + GAPS]:
                 self._note_numbers()  # else nothing has changed
             if ends:
-                self._note_end(first)
+                self._note_mark(first)
             elif is_new:
                 return frames[-2]
 
@@ -162,9 +167,9 @@ class Sub(Inlet):
         words[base + GAPS] = checker.gaps
         words[base + DUPLICATES] = checker.duplicates
 
-    def _note_end(self, mark: bytes) -> None:
+    def _note_mark(self, frame: bytes) -> None:
         """A publisher has finished; raises Ended where it was the last."""
-        self._finished_publishers.add(mark.removeprefix(END_TOPIC).decode(errors="replace"))
+        self._finished_publishers.add(frame.removeprefix(END_TOPIC).decode(errors="replace"))
         if self._finished_publishers.issuperset(self.spec.partners):
             self.control.ended.add(self.name)
             raise Ended
