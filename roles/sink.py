@@ -27,7 +27,7 @@ class Sink(Collector):
             for results in self.results.lists():
                 self.handled += len(results)
         elif self.only_counts:
-            self.count_all(self.results)
+            self.handled += self.results.count_all()
         else:
             handle = self.handle
             for result in self.results:

@@ -66,8 +66,8 @@ def packing(name: str) -> Packing:
 class Way(Protocol):
     """What a `Batcher` needs of its port."""
 
-    def frame_made(self, size_bytes: int) -> None:
-        """Count the bytes of a frame."""
+    def frame_made(self, items: int, size_bytes: int) -> None:
+        """Count the bytes of a frame, and see that so many items are counted, those of all frames until now."""
 
     def go(self, frame: bytes) -> bool:
         """Send a frame if that can be done without waiting; whether it was."""
@@ -105,8 +105,8 @@ class Pace:
 class Batcher:
     """The items of one port that wait for their frame, and the frames that wait for their socket.
 
-    The port fills `waiting`, and counts in `put` all that it has ever put there. Once that is as much as `due`, it asks
-    whether the batch `is_due`.
+    The port fills `waiting`, and counts in `put` all that it has ever put there, `bundled` into frames or not. Once
+    that is as much as `due`, it asks whether the batch `is_due`.
     """
 
     __slots__ = (
@@ -116,6 +116,7 @@ class Batcher:
         "_pace",
         "_since_ns",
         "_way",
+        "bundled",
         "due",
         "put",
         "waiting",
@@ -123,7 +124,7 @@ class Batcher:
 
     def __init__(self, way: Way, most: int, join: Callable[[list[Any]], bytes]) -> None:
         self.waiting: list[Any] = []
-        self.put = self.due = 0
+        self.put = self.bundled = self.due = 0
         self._way = way
         self._most = most
         self._join = join
@@ -173,7 +174,8 @@ class Batcher:
             part = waiting[first : first + size]
             frame = self._join_checked(part)
             self._frames.append((frame, len(part)))
-            self._way.frame_made(len(frame))
+            self.bundled += len(part)
+            self._way.frame_made(self.bundled, len(frame))
         waiting.clear()
 
     def _join_checked(self, part: list[Any]) -> bytes:

@@ -69,7 +69,7 @@ class Batching(Protocol):
         """Send what waits as far as that goes without waiting; whether nothing is left."""
 
     def stir(self) -> None:
-        """Something has been said, and the outlet must look before it counts anything more."""
+        """Something is said: count all that waits, and look before anything more is counted."""
 
 
 class Control:
@@ -139,6 +139,8 @@ class Control:
                 self._go()
             case messages.Hold(port=port, number=number):
                 self.held.add(port)
+                for outlet in self.outlets:
+                    outlet.stir()
                 told = messages.Held(port=port, number=number, gone=self.on_hold(port))
                 self.socket.send(messages.encode(told))
             case messages.Release(port=port):

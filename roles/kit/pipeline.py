@@ -16,6 +16,9 @@ from roles.kit.control import Finish
 from roles.kit.ports import LARGE_BYTES, MALFORMED, NOBLOCK, Ended, Inlet, Outlet
 from roles.kit.slot import BELL, PEERS, State, port_base
 
+MANY = 64
+"""A source is asked for so many items between two looks at the clock, for fewer where it is slow."""
+
 
 class Push(Outlet):
     """Sends each item to one of its peers in turn."""
@@ -36,26 +39,27 @@ class Push(Outlet):
     def send_all(self, items: Iterable[Any]) -> None:
         """Send each of the items, as a loop over `send` does, and quicker; raises as `send`."""
         batcher = self._batcher
-        if batcher is None:
+        # What is taken from a port of this process counts as handled there when the next is asked for, so what comes
+        # of it is counted at once. Of a source nothing is lost that is not in a frame yet: it was never sent.
+        if batcher is None or any(isinstance(port, Inlet) for port in self.control.ports):
             send = self.send
             for item in items:
                 send(item)
             return
-        words, sent_at, look = self.words, self._sent_at, self._look_at_batch
-        plain, admit, waiting_append = self._packing.plain, self._packing.admit, batcher.waiting.append
-        usual: type | None = None
-        for item in items:
-            put = batcher.put
-            if put >= batcher.due:
-                look(batcher)
-            if type(item) is usual:
-                waiting_append(item)
-            elif type(item) in plain:
-                usual = type(item)
-                waiting_append(item)
-            else:
-                waiting_append(admit(item))
-            batcher.put = words[sent_at] = put + 1
+        source, pace = iter(items), Pace(MANY)
+        while self.put_all(islice(source, pace.size)):
+            pace.passed()
+
+    def sender_of(self, work: Callable[[Any], Any]) -> Callable[[Any], None]:
+        """A `send` that sends what `work` makes of an item; the port's own goes on from there when it is next used."""
+        sender = self._sender(work)
+
+        def send_item(item: Any) -> None:
+            self.send = self._sender()  # type: ignore[assignment,method-assign]
+            self.send(item)
+
+        self.send = send_item  # type: ignore[method-assign]
+        return sender
 
     def put_all(self, items: Iterable[Any]) -> int:
         """Put items into the batch, and count them as sent when all are in; how many they were. Raises as `send`.
@@ -65,22 +69,22 @@ class Push(Outlet):
         batcher = self._batcher
         assert batcher is not None
         self._look_at_batch(batcher)
-        plain, admit, put = self._packing.plain, self._packing.admit, batcher.waiting.append
-        before = len(batcher.waiting)
+        plain, admit, append = self._packing.plain, self._packing.admit, batcher.waiting.append
         usual: type | None = None
         try:
             for item in items:
                 if type(item) is usual:
-                    put(item)
+                    append(item)
                 elif type(item) in plain:
                     usual = type(item)
-                    put(item)
+                    append(item)
                 else:
-                    put(admit(item))
+                    append(admit(item))
         finally:
-            batcher.put += len(batcher.waiting) - before
+            # They may have been sent already, if `items` waited for something.
+            put, batcher.put = batcher.put, batcher.bundled + len(batcher.waiting)
             self.words[self._sent_at] = batcher.put
-        return len(batcher.waiting) - before
+        return batcher.put - put
 
     def conclude(self) -> None:
         """The role sends no more: what still waits goes now, or is not sent once the role is to leave."""
@@ -96,12 +100,15 @@ class Push(Outlet):
         return self._batcher is None or self._batcher.flush()
 
     def stir(self) -> None:
-        """Something has been said: the next `send` has to look before it counts anything."""
+        """Something is said: all that waits is counted, and the next `send` has to look before it counts more."""
         if self._batcher is not None:
             self._batcher.due = 0
+            self.words[self._sent_at] = self._batcher.bundled + len(self._batcher.waiting)
 
-    def frame_made(self, size_bytes: int) -> None:
-        """Count the bytes of a frame."""
+    def frame_made(self, items: int, size_bytes: int) -> None:
+        """Count the bytes of a frame, and see that so many items are counted, those of all frames until now."""
+        words, sent_at = self.words, self._sent_at
+        words[sent_at] = max(words[sent_at], items)
         self._count_sent(0, size_bytes)
 
     def go(self, frame: bytes) -> bool:
@@ -281,9 +288,12 @@ def relay(tasks: Pull, work: Callable[[Any], Any], results: Push) -> None:
     if tasks.packed and results.packed:
         _relay_lists(tasks, work, results)
         return
-    send = results.send
-    for task in tasks:
-        send(work(task))
+    if results.packed or tasks.packed:
+        send = results.send
+        for task in tasks:
+            send(work(task))
+        return
+    tasks.for_each(results.sender_of(work))
 
 
 def _relay_lists(tasks: Pull, work: Callable[[Any], Any], results: Push) -> None:

@@ -187,15 +187,21 @@ class Outlet(Port):
         """Send one item; blocks at the high-water mark, raises `Finish` once nobody needs more."""
         self._send_frame(self.codec.encode(item))
 
-    def _sender(self) -> Callable[[Any], None]:
-        """A `send` for streams, with all that it needs at hand: it keeps the counts, and must be a port's only one."""
+    def _sender(self, work: Callable[[Any], Any] | None = None) -> Callable[[Any], None]:
+        """A `send` for streams, with all that it needs at hand; with `work`, what that makes of an item is sent.
+
+        It keeps the counts to itself: as long as it is used, it must be the port's only one.
+        """
+        self.tally()
         words, control, encode, look = self.words, self.control, self.codec.encode, self._look_before_sending
         send, send_late, raw = self._send, self._send_late, self.codec.raw
         sent_at, bytes_at = self._sent_at, self._bytes_sent_at
-        sent = sent_bytes = 0
+        sent, sent_bytes = words[sent_at], words[bytes_at]
 
         def send_item(item: Any) -> None:
             nonlocal sent, sent_bytes
+            if work is not None:
+                item = work(item)
             if words[BELL] != control.heard:
                 look()
             frame: Any = item if type(item) is raw else encode(item)
@@ -379,7 +385,9 @@ class Inlet(Port):
                 yield item
             except GeneratorExit:
                 self._iterating = False
-                if not self._counted_aside:
+                if self._counted_aside:
+                    received_bytes = words[bytes_at]
+                else:
                     self._leave(item, len(frame))
                 self._no_more("received")
                 raise
@@ -393,6 +401,68 @@ class Inlet(Port):
             received_bytes += len(frame)
             if not received & SOMETIMES:
                 words[bytes_at] = received_bytes
+
+    def count_all(self) -> int:
+        """Take all items, and do nothing but count them; how many they were. Raises as `recv`."""
+        before = self.words[self._received_at]
+        self.for_each(None)
+        return self.words[self._received_at] - before
+
+    def for_each(self, do: Callable[[Any], object] | None) -> None:  # noqa: PLR0912 - as above
+        """Call `do` with each item, as a loop over the port does, and quicker; without `do` they are only counted.
+
+        Raises as `recv`, and what `do` raises, the item then being in hand.
+        """
+        self.settle()
+        self._iterating, self._counted_aside = True, False
+        recv, late, words, control = self._recv, self._recv_late, self.words, self.control
+        decode = self.codec.decode if self.codec.raw is None else None
+        received_at, bytes_at = self._received_at, self._bytes_received_at
+        received, received_bytes = words[received_at], words[bytes_at]
+
+        def tally() -> None:
+            words[bytes_at] = received_bytes
+
+        self._tallies["received"] = tally
+        try:
+            while True:
+                if words[BELL] != control.heard:
+                    self._check_stop()
+                try:
+                    frame = late() if self._awaits else recv(NOBLOCK)
+                except zmq.Again:
+                    frame = late()
+                item: Any = frame
+                if decode is not None:
+                    try:
+                        item = decode(frame)
+                    except MALFORMED:
+                        self._note_foreign()
+                        continue
+                if do is not None:
+                    try:
+                        do(item)
+                    except BaseException:
+                        if self._counted_aside:
+                            received_bytes = words[bytes_at]
+                        else:
+                            self._leave(item, len(frame))
+                        raise
+                    if self._counted_aside:
+                        self._counted_aside = False
+                        self.settle()
+                        received, received_bytes = words[received_at], words[bytes_at] + len(frame)
+                        continue
+                received += 1
+                words[received_at] = received
+                received_bytes += len(frame)
+                if not received & SOMETIMES:
+                    words[bytes_at] = received_bytes
+        except Ended:
+            return
+        finally:
+            self._iterating = False
+            self._no_more("received")
 
 
 class Raw(Port):

@@ -17,12 +17,13 @@ class Way:
     def __init__(self, peers: int = 1, room: int = 10**9) -> None:
         self.frames: list[bytes] = []
         self.room = room
-        self.made_bytes = 0
+        self.made_bytes = self.made = 0
         self.back: tuple[int, int] | None = None
         self._peers = peers
 
-    def frame_made(self, size_bytes: int) -> None:
+    def frame_made(self, items: int, size_bytes: int) -> None:
         self.made_bytes += size_bytes
+        self.made = items
 
     def go(self, frame: bytes) -> bool:
         if self.room <= 0:
@@ -138,7 +139,7 @@ def test_a_full_batch_is_one_frame_and_the_rest_waits(clock):
     assert len(batcher.waiting) == 50
     assert batcher.flush()
     assert sizes(way) == [100, 100, 50]
-    assert way.made_bytes == sum(map(len, way.frames))
+    assert (way.made, way.made_bytes) == (250, sum(map(len, way.frames)))
     assert [item for frame in way.frames for item in packing("msgpack").split(frame)] == list(range(250))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import pytest
@@ -306,3 +306,117 @@ def test_a_slow_relay_does_not_keep_its_results(stages: Callable[..., Any]) -> N
 def _until_ended(do: Callable[[], object]) -> None:
     with contextlib.suppress(Finish, Ended, zmq.ZMQError):
         do()
+
+
+def test_all_of_a_source_is_sent_and_counted(pair: Callable[..., Any]) -> None:
+    sender, _, push, pull = pair()
+    push.port.send_all(iter(range(250)))
+    push.port.conclude()
+    assert sender.count(push).sent == 250
+    assert taken(pull, 250) == list(range(250))
+
+
+def test_a_source_that_pauses_has_sent_and_counted_what_it_gave(pair: Callable[..., Any]) -> None:
+    sender, _, push, pull = pair()
+    counted = []
+
+    def items() -> Iterator[int]:
+        yield from range(20)
+        sender.control.pause(0.05)
+        counted.append(sender.count(push).sent)
+        yield from range(20, 25)
+
+    push.port.send_all(items())
+    assert counted == [20]
+    push.port.conclude()
+    assert sender.count(push).sent == 25
+    assert taken(pull, 25) == list(range(25))
+
+
+def test_what_a_source_has_given_is_counted_as_soon_as_the_port_is_held(pair: Callable[..., Any]) -> None:
+    sender, _, push, pull = pair()
+    sender.control.on_hold = lambda _: push.hold()
+    sender.control.on_release = lambda _: push.release()
+
+    def items() -> Iterator[int]:
+        yield from range(3)  # they are put in one after the other, and then two at a time
+        yield 3
+        sender.tell(messages.Hold(port="port0", number=1))
+        wait_until(lambda: sender.control.socket.poll(0), "the message to be there", DEADLINE_S)
+        sender.control.hear()
+        assert sender.count(push).sent == 4
+        yield 4
+
+    thread = in_a_thread(lambda: push.port.send_all(items()))
+    assert taken(pull, 4) == list(range(4))
+    sender.tell(messages.Release(port="port0"))
+    thread.join(DEADLINE_S)
+    push.port.conclude()
+    assert pull.port.recv() == 4
+
+
+def test_a_source_that_fails_has_counted_what_it_gave(pair: Callable[..., Any]) -> None:
+    sender, _, push, _ = pair()
+
+    def items() -> Iterator[int]:
+        yield from range(5)
+        raise RuntimeError("no more")
+
+    with pytest.raises(RuntimeError, match="no more"):
+        push.port.send_all(items())
+    assert sender.count(push).sent == 5
+
+
+@pytest.mark.parametrize("batch", [1, 100])
+def test_after_a_relay_a_port_sends_on(stages: Callable[..., Any], batch: int) -> None:
+    _, worker, push, into, out, pull = stages(batch, batch)
+    send_each(push, range(10))
+    push.port.flush()
+    worker.tell(messages.End(port="port0"))
+    relay(into.port, lambda number: -number, out.port)
+    out.port.send("the last")
+    out.port.conclude()
+    assert taken(pull, 11) == [-number for number in range(10)] + ["the last"]
+    assert (worker.count(into).received, worker.count(out).sent) == (10, 11)
+    sink_bytes = sum(len(str(-number)) for number in range(10)) + len('"the last"')
+    into.port.tally()
+    out.port.tally()
+    if batch == 1:
+        assert worker.count(out).bytes_sent == sink_bytes
+
+
+def test_all_that_comes_is_counted(pair: Callable[..., Any]) -> None:
+    sender, receiver, push, pull = pair(batch=1)
+    send_each(push, range(130))
+    receiver.tell(messages.End(port="port0"))
+    assert pull.port.count_all() == 130
+    push.port.tally()
+    count = receiver.count(pull)
+    assert (count.received, count.bytes_received) == (130, sender.count(push).bytes_sent)
+
+
+def test_who_raises_in_the_middle_has_the_item_in_hand(pair: Callable[..., Any]) -> None:
+    _, receiver, push, pull = pair(batch=1)
+    send_each(push, range(5))
+
+    def do(item: int) -> None:
+        if item == 3:
+            raise RuntimeError("no")
+
+    with pytest.raises(RuntimeError, match="no"):
+        pull.port.for_each(do)
+    assert pull.port.item_in_hand() == 3
+    assert receiver.count(pull).received == 3
+    assert pull.port.recv() == 4, "3 is handled once the next is asked for"
+    assert receiver.count(pull).received == 4
+
+
+def test_a_recv_in_the_middle_of_for_each(pair: Callable[..., Any]) -> None:
+    _, receiver, push, pull = pair(batch=1)
+    send_each(push, range(6))
+    pairs = []
+    receiver.tell(messages.End(port="port0"))
+    pull.port.for_each(lambda item: pairs.append((item, pull.port.recv())))
+    assert pairs == [(0, 1), (2, 3), (4, 5)]
+    assert receiver.count(pull).received == 6
+    assert receiver.count(pull).bytes_received == 6
