@@ -88,7 +88,7 @@ def run_line(line: Line, count: int) -> dict[str, Any]:
         entry = report.entry(line, pairs)
     except SkippedError as reason:
         word = f"skipped, {reason}"
-    except (FailedError, subprocess.SubprocessError, OSError) as reason:
+    except (FailedError, subprocess.SubprocessError, OSError, ValueError, KeyError) as reason:
         word = f"failed, {_brief(str(reason))}"
         _say(f"{line.name}: {reason}")
     if word:

@@ -63,7 +63,10 @@ class Collector(Role):
     @property
     def only_counts(self) -> bool:
         """Whether there is nothing to do with an item but to count it."""
-        return self.call is None and self.fold is None and self.into is None
+        mine = (
+            type(self).handle is Collector.handle
+        )  # else a role that derives from this one has something to do
+        return mine and self.call is None and self.fold is None and self.into is None
 
     def count_all(self, items: Iterable[Any]) -> None:
         """Take all items, where there is nothing to do but to count them."""

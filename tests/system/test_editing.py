@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Callable
 
+import pytest
 from harness import Project
 
 WORDS = """\
@@ -200,3 +201,30 @@ def test_a_mistake_is_told_and_nothing_is_started(project: Project) -> None:
     assert outcome.exit_code == 2
     assert "replicas" in outcome.stderr
     assert outcome.document["runs"] == []
+
+
+@pytest.mark.parametrize("batch", [1, 10])
+def test_a_sink_of_theirs_handles_each_result(project: Project, batch: int) -> None:
+    project.write(
+        "mine.py",
+        """
+        from roles.sink import Sink
+
+
+        class Adder(Sink):
+            '''Adds up.'''
+
+            def handle(self, item):
+                super().handle(item)
+                self.result = {"sum": (self.result or {}).get("sum", 0) + item}
+        """,
+    )
+    project.topology(f"""
+        p:
+          endpoints: {{numbers: {{address: ipc, batch: {batch}}}}}
+          nodes:
+            ventilator: {{role: ventilator, bind: {{tasks: numbers}}, params: {{count: 100}}}}
+            adder: {{role: "mine:Adder", connect: numbers}}
+    """)
+    outcome = project.run().balanced()
+    assert outcome.processes["adder-1"]["result"] == {"sum": 5050}
