@@ -13,7 +13,7 @@ import zmq
 
 from roles.kit.batches import Batcher, Pace, Packing, packing
 from roles.kit.control import Finish
-from roles.kit.ports import LARGE_BYTES, MALFORMED, NOBLOCK, Ended, Inlet, Outlet
+from roles.kit.ports import LARGE_BYTES, MALFORMED, NOBLOCK, SOMETIMES, Ended, Inlet, Outlet
 from roles.kit.slot import BELL, PEERS, State, port_base
 
 MANY = 64
@@ -222,6 +222,80 @@ class Pull(Inlet):
     def stuck_at(self, item: Any) -> None:
         """The role raises with this item in hand."""
         self._leave(item, 0)
+
+    def count_all(self) -> int:
+        """Take all items, and do nothing but count them; how many they were. Raises as `recv`."""
+        before = self.words[self._received_at]
+        if self.packed:
+            for _ in self.lists():
+                pass
+        else:
+            self._for_each(None)
+        return self.words[self._received_at] - before
+
+    def for_each(self, do: Callable[[Any], object]) -> None:
+        """Call `do` with each item, as a loop over the port does, and quicker.
+
+        Raises as `recv`, and what `do` raises, the item then being in hand.
+        """
+        if self.packed:
+            for item in self:
+                do(item)
+        else:
+            self._for_each(do)
+
+    def _for_each(self, do: Callable[[Any], object] | None) -> None:  # noqa: PLR0912 - as `_iterate`
+        """The same where each frame is an item; without `do` they are only counted."""
+        self.settle()
+        self._iterating, self._counted_aside = True, False
+        recv, late, words, control = self._recv, self._recv_late, self.words, self.control
+        decode = self.codec.decode if self.codec.raw is None else None
+        received_at, bytes_at = self._received_at, self._bytes_received_at
+        received, received_bytes = words[received_at], words[bytes_at]
+
+        def tally() -> None:
+            words[bytes_at] = received_bytes
+
+        self._tallies["received"] = tally
+        try:
+            while True:
+                if words[BELL] != control.heard:
+                    self._check_stop()
+                try:
+                    frame = late() if self._awaits else recv(NOBLOCK)
+                except zmq.Again:
+                    frame = late()
+                item: Any = frame
+                if decode is not None:
+                    try:
+                        item = decode(frame)
+                    except MALFORMED:
+                        self._note_foreign()
+                        continue
+                if do is not None:
+                    try:
+                        do(item)
+                    except BaseException:
+                        if self._counted_aside:
+                            received_bytes = words[bytes_at]
+                        else:
+                            self._leave(item, len(frame))
+                        raise
+                    if self._counted_aside:
+                        self._counted_aside = False
+                        self.settle()
+                        received, received_bytes = words[received_at], words[bytes_at] + len(frame)
+                        continue
+                received += 1
+                words[received_at] = received
+                received_bytes += len(frame)
+                if not received & SOMETIMES:
+                    words[bytes_at] = received_bytes
+        except Ended:
+            return
+        finally:
+            self._iterating = False
+            self._no_more("received", tally)
 
     def _recv_of_batch(self) -> Any:
         """The next item; raises as `recv`."""

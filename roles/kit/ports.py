@@ -155,8 +155,11 @@ class Port:
         for tally in self._tallies.values():
             tally()
 
-    def _no_more(self, stream: str) -> None:
-        self._tallies.pop(stream)()
+    def _no_more(self, stream: str, tally: Callable[[], None]) -> None:
+        """A stream's loop is over; another one may have begun meanwhile."""
+        tally()
+        if self._tallies.get(stream) is tally:
+            del self._tallies[stream]
 
     def item_in_hand(self) -> Any:
         """The item that has been given and not been handled, for the report of a role that raised."""
@@ -372,7 +375,7 @@ class Inlet(Port):
                     continue
             except Ended:
                 self._iterating = False
-                self._no_more("received")
+                self._no_more("received", tally)
                 return
             item: Any = frame
             if decode is not None:
@@ -389,7 +392,7 @@ class Inlet(Port):
                     received_bytes = words[bytes_at]
                 else:
                     self._leave(item, len(frame))
-                self._no_more("received")
+                self._no_more("received", tally)
                 raise
             if self._counted_aside:
                 self._counted_aside = False
@@ -401,68 +404,6 @@ class Inlet(Port):
             received_bytes += len(frame)
             if not received & SOMETIMES:
                 words[bytes_at] = received_bytes
-
-    def count_all(self) -> int:
-        """Take all items, and do nothing but count them; how many they were. Raises as `recv`."""
-        before = self.words[self._received_at]
-        self.for_each(None)
-        return self.words[self._received_at] - before
-
-    def for_each(self, do: Callable[[Any], object] | None) -> None:  # noqa: PLR0912 - as above
-        """Call `do` with each item, as a loop over the port does, and quicker; without `do` they are only counted.
-
-        Raises as `recv`, and what `do` raises, the item then being in hand.
-        """
-        self.settle()
-        self._iterating, self._counted_aside = True, False
-        recv, late, words, control = self._recv, self._recv_late, self.words, self.control
-        decode = self.codec.decode if self.codec.raw is None else None
-        received_at, bytes_at = self._received_at, self._bytes_received_at
-        received, received_bytes = words[received_at], words[bytes_at]
-
-        def tally() -> None:
-            words[bytes_at] = received_bytes
-
-        self._tallies["received"] = tally
-        try:
-            while True:
-                if words[BELL] != control.heard:
-                    self._check_stop()
-                try:
-                    frame = late() if self._awaits else recv(NOBLOCK)
-                except zmq.Again:
-                    frame = late()
-                item: Any = frame
-                if decode is not None:
-                    try:
-                        item = decode(frame)
-                    except MALFORMED:
-                        self._note_foreign()
-                        continue
-                if do is not None:
-                    try:
-                        do(item)
-                    except BaseException:
-                        if self._counted_aside:
-                            received_bytes = words[bytes_at]
-                        else:
-                            self._leave(item, len(frame))
-                        raise
-                    if self._counted_aside:
-                        self._counted_aside = False
-                        self.settle()
-                        received, received_bytes = words[received_at], words[bytes_at] + len(frame)
-                        continue
-                received += 1
-                words[received_at] = received
-                received_bytes += len(frame)
-                if not received & SOMETIMES:
-                    words[bytes_at] = received_bytes
-        except Ended:
-            return
-        finally:
-            self._iterating = False
-            self._no_more("received")
 
 
 class Raw(Port):

@@ -385,9 +385,11 @@ def test_after_a_relay_a_port_sends_on(stages: Callable[..., Any], batch: int) -
         assert worker.count(out).bytes_sent == sink_bytes
 
 
-def test_all_that_comes_is_counted(pair: Callable[..., Any]) -> None:
-    sender, receiver, push, pull = pair(batch=1)
+@pytest.mark.parametrize("batch", [1, 100])
+def test_all_that_comes_is_counted(pair: Callable[..., Any], batch: int) -> None:
+    sender, receiver, push, pull = pair(batch=batch)
     send_each(push, range(130))
+    push.port.flush()
     receiver.tell(messages.End(port="port0"))
     assert pull.port.count_all() == 130
     push.port.tally()
@@ -411,12 +413,25 @@ def test_who_raises_in_the_middle_has_the_item_in_hand(pair: Callable[..., Any])
     assert receiver.count(pull).received == 4
 
 
-def test_a_recv_in_the_middle_of_for_each(pair: Callable[..., Any]) -> None:
-    _, receiver, push, pull = pair(batch=1)
+@pytest.mark.parametrize("batch", [1, 100])
+def test_a_recv_in_the_middle_of_for_each(pair: Callable[..., Any], batch: int) -> None:
+    _, receiver, push, pull = pair(batch=batch)
     send_each(push, range(6))
+    push.port.flush()
     pairs = []
     receiver.tell(messages.End(port="port0"))
     pull.port.for_each(lambda item: pairs.append((item, pull.port.recv())))
     assert pairs == [(0, 1), (2, 3), (4, 5)]
     assert receiver.count(pull).received == 6
-    assert receiver.count(pull).bytes_received == 6
+    assert receiver.count(pull).bytes_received == (6 if batch == 1 else len(b"[0,1,2,3,4,5]"))
+
+
+def test_two_iterations_at_once_are_no_mistake(pair: Callable[..., Any]) -> None:
+    _, receiver, push, pull = pair(batch=1)
+    send_each(push, range(4))
+    receiver.tell(messages.End(port="port0"))
+    one, other = iter(pull.port), iter(pull.port)
+    assert [next(one), next(other), next(one)] == [0, 1, 2]
+    del one
+    assert next(other) == 3
+    assert list(other) == []
