@@ -13,7 +13,7 @@ from seeds import seeds
 from orchestrator.run import events
 from orchestrator.run.requests import Answer, Become, Down, Look, Restart, Scale
 
-SEEDS = range(60)
+SEEDS = range(45)
 EACH_SEED = pytest.mark.parametrize("seed", seeds(len(SEEDS), few=12))
 TWO_SOURCES = """
 version: 1

@@ -143,6 +143,7 @@ def begin(project: Project, scene: str, count: int) -> Run:
     return project.start()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("role", SCENES)
 def test_killed_as_it_is_launched(project: Project, role: str) -> None:
     """The moment after its launch: it may not even have loaded its role."""
@@ -184,6 +185,7 @@ def test_killed_in_the_middle(project: Project, role: str) -> None:
         assert len(set(kept)) == len(kept)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("role", SCENES)
 def test_killed_when_it_has_finished(project: Project, role: str) -> None:
     """Its part is done and it only holds its sockets: nothing is lost, but the run does not pass."""
