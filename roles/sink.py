@@ -23,8 +23,11 @@ class Sink(Collector):
         if self.start:
             self._await_batch()
         started_s = time.monotonic()
-        if self.only_counts:
-            self.handled += self.results.count_all()
+        if self.only_counts and self.results.packed:
+            for results in self.results.lists():
+                self.handled += len(results)
+        elif self.only_counts:
+            self.count_all(self.results)
         else:
             handle = self.handle
             for result in self.results:

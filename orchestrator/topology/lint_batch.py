@@ -34,17 +34,11 @@ def batch_strangers(view: View) -> Iterator[Finding]:
 
 def batch_alike(view: View) -> Iterator[Finding]:
     """A port packs or does not, at all of its endpoints; so do the two sides of a proxy."""
-    first: dict[tuple[str, str], str] = {}
-    for wire, path in view.wires.items():
-        if not wire.port:
-            continue
-        is_proxy = view.family(wire.node) == "proxy"
-        other = first.setdefault((wire.node, "" if is_proxy else wire.port), wire.endpoint)
-        sizes = {name: view.pattern.endpoints[name].batch for name in (other, wire.endpoint)}
+    for path, who, is_proxy, names in view.met_together():
+        sizes = {name: view.pattern.endpoints[name].batch for name in names}
         differ = {size > 1 for size in sizes.values()} if is_proxy else set(sizes.values())
         if len(differ) > 1:
             met = " and ".join(f"'{name}' with batch: {size}" for name, size in sizes.items())
-            who = f"proxy '{wire.node}'" if is_proxy else f"port '{wire.port}' of '{wire.node}'"
             yield Finding(code="batch", text=f"{who} meets {met}", path=path, hint="write one batch at both")
 
 

@@ -33,18 +33,12 @@ def sequence_strangers(view: View) -> Iterator[Finding]:
 
 def sequence_alike(view: View) -> Iterator[Finding]:
     """A port numbers or does not, at all of its endpoints; so do the two sides of a proxy."""
-    first: dict[tuple[str, str], str] = {}
-    for wire, path in view.wires.items():
-        if not wire.port:
-            continue
-        is_proxy = view.family(wire.node) == "proxy"
-        other = first.setdefault((wire.node, "" if is_proxy else wire.port), wire.endpoint)
-        has = {name: view.pattern.endpoints[name].sequence for name in (other, wire.endpoint)}
+    for path, who, _, names in view.met_together():
+        has = {name: view.pattern.endpoints[name].sequence for name in names}
         if len(set(has.values())) > 1:
             met = " and ".join(
                 f"'{name}' {'with' if told else 'without'} numbers" for name, told in has.items()
             )
-            who = f"proxy '{wire.node}'" if is_proxy else f"port '{wire.port}' of '{wire.node}'"
             hint = "write sequence: true at both, or at neither"
             yield Finding(code="sequence", text=f"{who} meets {met}", path=path, hint=hint)
 

@@ -63,6 +63,20 @@ class View:
         """Whether the node's role begins streams."""
         return node in self.shapes and self.shapes[node].source
 
+    def met_together(self) -> Iterator[tuple[Path, str, bool, tuple[str, str]]]:
+        """Pairs of endpoints that must be alike: the first and another of one port, or of both sides of a proxy.
+
+        For each the place of the other, who meets them in words, whether that is a proxy, and the two names.
+        """
+        first: dict[tuple[str, str], str] = {}
+        for wire, path in self.wires.items():
+            if not wire.port:
+                continue
+            is_proxy = self.family(wire.node) == "proxy"
+            other = first.setdefault((wire.node, "" if is_proxy else wire.port), wire.endpoint)
+            who = f"proxy '{wire.node}'" if is_proxy else f"port '{wire.port}' of '{wire.node}'"
+            yield path, who, is_proxy, (other, wire.endpoint)
+
     def codec(self, endpoint: str) -> str:
         """The codec in force at an endpoint."""
         return self.pattern.endpoints[endpoint].codec or self.pattern.codec

@@ -66,8 +66,8 @@ def packing(name: str) -> Packing:
 class Way(Protocol):
     """What a `Batcher` needs of its port."""
 
-    def frame_made(self, items: int, size_bytes: int) -> None:
-        """Count the bytes of a frame, and see that so many items are counted, those of all frames until now."""
+    def frame_made(self, size_bytes: int) -> None:
+        """Count the bytes of a frame."""
 
     def go(self, frame: bytes) -> bool:
         """Send a frame if that can be done without waiting; whether it was."""
@@ -105,8 +105,8 @@ class Pace:
 class Batcher:
     """The items of one port that wait for their frame, and the frames that wait for their socket.
 
-    The port fills `waiting`, and counts in `put` all that it has ever put there, `bundled` into frames or not. Once
-    that is as much as `due`, it asks whether the batch `is_due`.
+    The port fills `waiting`. What it has ever put there is that, and what is `bundled` into frames. Once as many wait
+    as `due` says, it asks whether the batch `is_due`.
     """
 
     __slots__ = (
@@ -118,19 +118,23 @@ class Batcher:
         "_way",
         "bundled",
         "due",
-        "put",
         "waiting",
     )
 
     def __init__(self, way: Way, most: int, join: Callable[[list[Any]], bytes]) -> None:
         self.waiting: list[Any] = []
-        self.put = self.bundled = self.due = 0
+        self.bundled = self.due = 0
         self._way = way
         self._most = most
         self._join = join
         self._frames: deque[tuple[bytes, int]] = deque()
         self._pace = Pace(LOOK_EVERY)
         self._since_ns = monotonic_ns()
+
+    @property
+    def put(self) -> int:
+        """How many items there have been, but for those taken back."""
+        return self.bundled + len(self.waiting)
 
     def is_due(self) -> bool:
         """Whether what waits should go now, since it is enough or old; sets when to ask again."""
@@ -142,7 +146,7 @@ class Batcher:
         size = self._pace.size
         if size > room:
             size = room if room > 0 else 1
-        self.due = self.put + size
+        self.due = waiting + size
         return room <= 0 or now_ns - self._since_ns >= AGE_NS
 
     def flush(self) -> bool:
@@ -160,7 +164,9 @@ class Batcher:
 
     def take_back(self) -> None:
         """What is left will not be sent."""
-        items = len(self.waiting) + sum(count for _, count in self._frames)
+        framed = sum(count for _, count in self._frames)
+        items = framed + len(self.waiting)
+        self.bundled -= framed
         size_bytes = sum(len(frame) for frame, _ in self._frames)
         self.waiting.clear()
         self._frames.clear()
@@ -168,15 +174,15 @@ class Batcher:
 
     def _bundle(self) -> None:
         """Make frames of all that waits, one for each peer, so that each gets its share of the last ones, too."""
-        waiting = self.waiting
-        size = min(self._most, -(-len(waiting) // self._way.peers()))
-        for first in range(0, len(waiting), size):
-            part = waiting[first : first + size]
+        items = self.waiting.copy()
+        self.waiting.clear()  # what cannot be packed fails once, and is not sent
+        size = min(self._most, -(-len(items) // self._way.peers()))
+        for first in range(0, len(items), size):
+            part = items[first : first + size]
             frame = self._join_checked(part)
             self._frames.append((frame, len(part)))
             self.bundled += len(part)
-            self._way.frame_made(self.bundled, len(frame))
-        waiting.clear()
+            self._way.frame_made(len(frame))
 
     def _join_checked(self, part: list[Any]) -> bytes:
         try:

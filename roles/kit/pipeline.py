@@ -13,7 +13,7 @@ import zmq
 
 from roles.kit.batches import Batcher, Pace, Packing, packing
 from roles.kit.control import Finish
-from roles.kit.ports import LARGE_BYTES, MALFORMED, NOBLOCK, SOMETIMES, Ended, Inlet, Outlet
+from roles.kit.ports import LARGE_BYTES, MALFORMED, NOBLOCK, Ended, Inlet, Outlet
 from roles.kit.slot import BELL, PEERS, State, port_base
 
 MANY = 64
@@ -50,17 +50,6 @@ class Push(Outlet):
         while self.put_all(islice(source, pace.size)):
             pace.passed()
 
-    def sender_of(self, work: Callable[[Any], Any]) -> Callable[[Any], None]:
-        """A `send` that sends what `work` makes of an item; the port's own goes on from there when it is next used."""
-        sender = self._sender(work)
-
-        def send_item(item: Any) -> None:
-            self.send = self._sender()  # type: ignore[assignment,method-assign]
-            self.send(item)
-
-        self.send = send_item  # type: ignore[method-assign]
-        return sender
-
     def put_all(self, items: Iterable[Any]) -> int:
         """Put items into the batch, and count them as sent when all are in; how many they were. Raises as `send`.
 
@@ -70,7 +59,7 @@ class Push(Outlet):
         assert batcher is not None
         self._look_at_batch(batcher)
         plain, admit, append = self._packing.plain, self._packing.admit, batcher.waiting.append
-        usual: type | None = None
+        before, usual = batcher.put, None
         try:
             for item in items:
                 if type(item) is usual:
@@ -81,34 +70,35 @@ class Push(Outlet):
                 else:
                     append(admit(item))
         finally:
-            # They may have been sent already, if `items` waited for something.
-            put, batcher.put = batcher.put, batcher.bundled + len(batcher.waiting)
             self.words[self._sent_at] = batcher.put
-        return batcher.put - put
+        return batcher.put - before
 
     def conclude(self) -> None:
         """The role sends no more: what still waits goes now, or is not sent once the role is to leave."""
         if self._batcher is None:
             return
         try:
-            self._send_waiting(self._batcher)
+            self._send_waiting()
         except Finish:
             self._batcher.take_back()
 
     def flush(self) -> bool:
         """Send what waits as far as that goes; whether nothing is left."""
-        return self._batcher is None or self._batcher.flush()
+        if self._batcher is None:
+            return True
+        self.words[self._sent_at] = (
+            self._batcher.put
+        )  # a source that pauses has not counted its last items yet
+        return self._batcher.flush()
 
     def stir(self) -> None:
         """Something is said: all that waits is counted, and the next `send` has to look before it counts more."""
         if self._batcher is not None:
             self._batcher.due = 0
-            self.words[self._sent_at] = self._batcher.bundled + len(self._batcher.waiting)
+            self.words[self._sent_at] = self._batcher.put
 
-    def frame_made(self, items: int, size_bytes: int) -> None:
-        """Count the bytes of a frame, and see that so many items are counted, those of all frames until now."""
-        words, sent_at = self.words, self._sent_at
-        words[sent_at] = max(words[sent_at], items)
+    def frame_made(self, size_bytes: int) -> None:
+        """Count the bytes of a frame."""
         self._count_sent(0, size_bytes)
 
     def go(self, frame: bytes) -> bool:
@@ -140,21 +130,20 @@ class Push(Outlet):
     def _batched_sender(self, batcher: Batcher, pack: Packing) -> Callable[[Any], None]:
         """A `send` for streams, like `_sender`."""
         words, sent_at, plain, admit = self.words, self._sent_at, pack.plain, pack.admit
-        waiting_append, look = batcher.waiting.append, self._look_at_batch
+        waiting, append, look = batcher.waiting, batcher.waiting.append, self._look_at_batch
         usual: type | None = None
 
         def send_item(item: Any) -> None:
             nonlocal usual
-            if batcher.put >= batcher.due:
+            if len(waiting) >= batcher.due:
                 look(batcher)
             if type(item) is not usual:
                 if type(item) in plain:
                     usual = type(item)
                 else:
                     item = admit(item)
-            waiting_append(item)
-            batcher.put += 1
-            words[sent_at] = batcher.put
+            append(item)
+            words[sent_at] = batcher.bundled + len(waiting)
 
         return send_item
 
@@ -162,11 +151,11 @@ class Push(Outlet):
         if self.words[BELL] != self.control.heard:
             self._look_before_sending()
         if batcher.is_due():
-            self._send_waiting(batcher)
+            self._send_waiting()
 
-    def _send_waiting(self, batcher: Batcher) -> None:
+    def _send_waiting(self) -> None:
         """Send all that waits, waiting for room; raises Finish once the role is to leave."""
-        while not batcher.flush():
+        while not self.flush():
             self._await(State.SENDING, zmq.POLLOUT)
 
 
@@ -223,80 +212,6 @@ class Pull(Inlet):
         """The role raises with this item in hand."""
         self._leave(item, 0)
 
-    def count_all(self) -> int:
-        """Take all items, and do nothing but count them; how many they were. Raises as `recv`."""
-        before = self.words[self._received_at]
-        if self.packed:
-            for _ in self.lists():
-                pass
-        else:
-            self._for_each(None)
-        return self.words[self._received_at] - before
-
-    def for_each(self, do: Callable[[Any], object]) -> None:
-        """Call `do` with each item, as a loop over the port does, and quicker.
-
-        Raises as `recv`, and what `do` raises, the item then being in hand.
-        """
-        if self.packed:
-            for item in self:
-                do(item)
-        else:
-            self._for_each(do)
-
-    def _for_each(self, do: Callable[[Any], object] | None) -> None:  # noqa: PLR0912 - as `_iterate`
-        """The same where each frame is an item; without `do` they are only counted."""
-        self.settle()
-        self._iterating, self._counted_aside = True, False
-        recv, late, words, control = self._recv, self._recv_late, self.words, self.control
-        decode = self.codec.decode if self.codec.raw is None else None
-        received_at, bytes_at = self._received_at, self._bytes_received_at
-        received, received_bytes = words[received_at], words[bytes_at]
-
-        def tally() -> None:
-            words[bytes_at] = received_bytes
-
-        self._tallies["received"] = tally
-        try:
-            while True:
-                if words[BELL] != control.heard:
-                    self._check_stop()
-                try:
-                    frame = late() if self._awaits else recv(NOBLOCK)
-                except zmq.Again:
-                    frame = late()
-                item: Any = frame
-                if decode is not None:
-                    try:
-                        item = decode(frame)
-                    except MALFORMED:
-                        self._note_foreign()
-                        continue
-                if do is not None:
-                    try:
-                        do(item)
-                    except BaseException:
-                        if self._counted_aside:
-                            received_bytes = words[bytes_at]
-                        else:
-                            self._leave(item, len(frame))
-                        raise
-                    if self._counted_aside:
-                        self._counted_aside = False
-                        self.settle()
-                        received, received_bytes = words[received_at], words[bytes_at] + len(frame)
-                        continue
-                received += 1
-                words[received_at] = received
-                received_bytes += len(frame)
-                if not received & SOMETIMES:
-                    words[bytes_at] = received_bytes
-        except Ended:
-            return
-        finally:
-            self._iterating = False
-            self._no_more("received", tally)
-
     def _recv_of_batch(self) -> Any:
         """The next item; raises as `recv`."""
         self._count_the_iterations_item()
@@ -311,13 +226,10 @@ class Pull(Inlet):
     def _next_batch(self) -> Iterator[Any]:
         """The items of the next frame; raises Finish or Ended where none will come."""
         while True:
-            if self._awaits:
+            try:
+                frame = self._recv_late() if self._awaits else self._recv(NOBLOCK)
+            except zmq.Again:
                 frame = self._recv_late()
-            else:
-                try:
-                    frame = self._recv(NOBLOCK)
-                except zmq.Again:
-                    frame = self._recv_late()
             try:
                 items = self._split(frame)
             except MALFORMED:
@@ -362,12 +274,9 @@ def relay(tasks: Pull, work: Callable[[Any], Any], results: Push) -> None:
     if tasks.packed and results.packed:
         _relay_lists(tasks, work, results)
         return
-    if results.packed or tasks.packed:
-        send = results.send
-        for task in tasks:
-            send(work(task))
-        return
-    tasks.for_each(results.sender_of(work))
+    send = results.send
+    for task in tasks:
+        send(work(task))
 
 
 def _relay_lists(tasks: Pull, work: Callable[[Any], Any], results: Push) -> None:

@@ -158,3 +158,15 @@ def test_a_function_that_gives_many_and_a_proxy_between(project):
     )
     project.run().balanced()
     assert sorted(done(project)) == [[n, part] for n in range(1, 4001) for part in range(n % 4)]
+
+
+def test_a_result_that_cannot_be_packed_fails_its_worker_and_nothing_hangs(project):
+    project.write("work.py", "def work(task):\n    return 2**70 if task == 777 else task\n")
+    project.topology(pipeline(codec="msgpack", call="work:work", count=2000))
+    outcome = project.run()
+    assert outcome.exit_code == 1
+    (failed,) = [one for one in outcome.of_node("worker") if one["outcome"] == "failed"]
+    assert failed["exit_code"] == 1
+    assert any("OverflowError" in problem["text"] for problem in outcome.problems)
+    for link in outcome.links.values():
+        assert link["sent"] - link["received"] == link["lost"] + link["unread"]
