@@ -26,7 +26,7 @@ from orchestrator.run.events import (
 )
 from orchestrator.run.outlines import ProcessOutline
 from roles.kit.histogram import Histogram
-from roles.kit.slot import Count
+from roles.kit.slot import Count, added
 
 
 @dataclass(slots=True)
@@ -72,7 +72,7 @@ class Lives:
         sums: dict[str, Count] = {}
         for end in self.ends:
             for port, count in end.ports.items():
-                sums[port] = _added(sums.get(port, Count()), count)
+                sums[port] = added(sums.get(port, Count()), count)
         return sums
 
     @property
@@ -170,6 +170,3 @@ def _changed(before: RunStarted, after: RunStarted) -> RunStarted:
         processes=tuple(processes.values()),
     )
 
-
-def _added(one: Count, other: Count) -> Count:
-    return Count(*map(sum, zip(msgspec.structs.astuple(one), msgspec.structs.astuple(other), strict=True)))

@@ -113,6 +113,7 @@ def _link(link: LinkOutline, record: Record) -> LinkSummary:
         unread=book.unread if book else None,
         foreign=book.foreign if book else None,
         duplicates=book.duplicates if book else None,
+        redelivered=book.redelivered if book else None,
         kind=link.kind,
         book=link.book,
         replies=replies if answered else UNSET,

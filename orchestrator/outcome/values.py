@@ -125,6 +125,7 @@ class LinkSummary(Part, frozen=True, kw_only=True):
     unread: int | None = None
     foreign: int | None = None
     duplicates: int | None = None
+    redelivered: int | None = None
     kind: str = ""
     book: str = ""
     replies: Replies | UnsetType = UNSET

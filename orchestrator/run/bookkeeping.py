@@ -8,6 +8,7 @@ from typing import Literal
 import msgspec
 
 from orchestrator.run.plan import BookPlan, End
+from orchestrator.topology.delivery import Reach
 from orchestrator.topology.model import Pattern
 from orchestrator.topology.traffic import Traffic
 from orchestrator.topology.wiring import Wire
@@ -22,7 +23,12 @@ def book_name(group: Iterable[Traffic]) -> str:
 
 
 def book_plans(
-    group: Sequence[Traffic], pattern: Pattern, *, proxies: Collection[str], processes: Processes
+    group: Sequence[Traffic],
+    pattern: Pattern,
+    *,
+    proxies: Collection[str],
+    processes: Processes,
+    deliveries: Sequence[Reach] = (),
 ) -> list[BookPlan]:
     """The books of endpoints that are joined: one, and another for the replies where there are any."""
     senders = [wire for one in group for wire in one.senders]
@@ -30,6 +36,7 @@ def book_plans(
     kind = _kind(group, pattern)
     idle = [pattern.endpoints[one.endpoint].idle_after_s for one in group]
     conduits = dict.fromkeys(wire.node for wire in senders if wire.node in proxies)
+    delivery, acknowledges = _delivery([one.endpoint for one in group], deliveries)
     forward = BookPlan(
         name=book_name(group),
         endpoints=tuple(one.endpoint for one in group),
@@ -42,10 +49,22 @@ def book_plans(
         strangers_send=_strangers(senders, processes),
         strangers_receive=_strangers(receivers, processes),
         idle_after_s=max((seconds for seconds in idle if seconds is not None), default=None),
+        delivery=delivery,
+        acknowledges=acknowledges,
     )
     if not any(one.replies for one in group):
         return [forward]
     return [forward, _way_back(forward)]
+
+
+def _delivery(
+    endpoints: Collection[str], deliveries: Iterable[Reach]
+) -> tuple[Literal["", "tasks", "results"], tuple[str, ...]]:
+    """What these endpoints carry where delivery is acknowledged, and of which endpoints' tasks the results are."""
+    if any(reach.tasks in endpoints for reach in deliveries):
+        return "tasks", ()
+    tasks = tuple(reach.tasks for reach in deliveries if not set(endpoints).isdisjoint(reach.results))
+    return ("results", tasks) if tasks else ("", ())
 
 
 def _way_back(forward: BookPlan) -> BookPlan:

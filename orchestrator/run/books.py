@@ -37,7 +37,7 @@ class Book:
         self.conduits = crew.named(plan.conduits)
         self._strangers_send = crew.named(plan.strangers_send)
         self._strangers_receive = crew.named(plan.strangers_receive)
-        self._loss_is_expected = loss_is_expected or plan.retried
+        self.loss_is_expected = loss_is_expected or plan.retried
         self._balanced_before = False
         self._given_up = False
 
@@ -50,6 +50,11 @@ class Book:
     def received(self) -> int:
         """Messages that receivers of ours have handled."""
         return sum(member.count(port).received for member, port in self.receivers)
+
+    @property
+    def redelivered(self) -> int | None:
+        """How often something was sent once more; None where nobody does so."""
+        return None
 
     @property
     def balances(self) -> bool:
@@ -212,11 +217,16 @@ class Book:
                 unread=unread,
                 foreign=self._foreign(),
                 duplicates=duplicates,
+                redelivered=self.redelivered,
             )
         )
-        if lost and self.plan.kind == "counted":
+        if lost:
+            self._tell_lost(lost)
+
+    def _tell_lost(self, lost: int) -> None:
+        if self.plan.kind == "counted":
             self._tell_loss(lost)
-        elif lost:
+        else:
             self._tell_missed(lost)
 
     def _tell_missed(self, lost: int) -> None:
@@ -252,7 +262,7 @@ class Book:
     def _tell_loss(self, lost: int) -> None:
         what = f"{self.plan.name} {'replies ' if self.plan.replies else ''}lost {lost:,} of {self.sent:,}"
         text = f"{what}: {who_held(lost, self.receivers, self.senders, self.conduits)}"
-        self._tell(text, expected=self._loss_is_expected)
+        self._tell(text, expected=self.loss_is_expected)
 
     def _tell(self, text: str, *, expected: bool) -> None:
         endpoint = self.plan.endpoints[0]

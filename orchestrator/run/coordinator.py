@@ -16,6 +16,7 @@ from orchestrator.run.addresses import AddressBook
 from orchestrator.run.changing import Changes
 from orchestrator.run.commands import Command
 from orchestrator.run.crew import Crew
+from orchestrator.run.deliveries import Deliveries, makes_good
 from orchestrator.run.departures import never_ran
 from orchestrator.run.desk import Desk
 from orchestrator.run.endings import Endings, awaited_commands
@@ -71,7 +72,10 @@ class Coordinator:
         self._endings = Endings(self._crew, self._books)
         self._joining = Joining(self._crew, self._addresses, self._enrol)
         self._faults = Faults(self._crew, self._books, self._joining, seed=outline.seed)
-        self._reports = Reports(self._crew, self._launcher, self._joining, self._tolerance)
+        self._deliveries = Deliveries(self._crew, self._books)
+        self._reports = Reports(
+            self._crew, self._launcher, self._joining, self._tolerance, self._deliveries
+        )
         self._changes = Changes(
             self._crew, self._books, self._joining, self._adopt, self._succession.outline_now
         )
@@ -219,8 +223,8 @@ class Coordinator:
         resting_s = self._endings.resting_for_s()
         if resting_s is None or self._changes.busy:
             return
-        members = self._crew.members.values()
-        if self._cut_s is not None or any(m.lost_its_way or m.broke_off for m in members):
+        missed = [m for m in self._crew.members.values() if m.lost_its_way or m.broke_off]
+        if self._cut_s is not None or not all(makes_good(self._books, member) for member in missed):
             if resting_s >= self._crew.plan.settle_s:
                 self._endings.give_up()
         elif resting_s >= self._crew.plan.stall_s:

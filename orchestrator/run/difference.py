@@ -161,10 +161,14 @@ def _why_not(old: Plan, new: Plan) -> str:
     fixed = [word for field, word in _FIXED.items() if getattr(old, field) != getattr(new, field)]
     if fixed:
         return f"'{fixed[0]}' cannot change in the middle of a run"
-    kinds = {(book.name, book.replies): (book.kind, book.sequenced) for book in old.books}
+    kinds = {(book.name, book.replies): (book.kind, book.sequenced, book.delivery) for book in old.books}
     for book in new.books:
-        if kinds.get((book.name, book.replies), (book.kind, book.sequenced)) != (book.kind, book.sequenced):
+        kind = (book.kind, book.sequenced, book.delivery)
+        if kinds.get((book.name, book.replies), kind) != kind:
             return f"what is counted at {book.name} would be another thing than before"
+    others = _other_tasks(old, new)
+    if others:
+        return f"what {others} has had acknowledged would be other tasks than before"
     counted = {
         _of_node(end): book.name
         for book in old.books
@@ -182,6 +186,22 @@ def _why_not(old: Plan, new: Plan) -> str:
             if grouped.get(endpoint, book.name) != book.name:
                 return f"{endpoint} would be counted together with others than before"
     return ""
+
+
+def _other_tasks(old: Plan, new: Plan) -> str:
+    """A source whose tasks are acknowledged by their positions, and would not be the same at the same positions."""
+    before = {spec.name: spec for spec in old.processes}
+    for spec in new.processes:
+        past = before.get(spec.name)
+        gives = any(port.delivery == "give" for port in spec.ports)
+        if gives and past is not None and _tasks_of(past) != _tasks_of(spec):
+            return spec.name
+    return ""
+
+
+def _tasks_of(spec: ProcessSpec) -> object:
+    """All that tells which tasks a source gives, and in which order."""
+    return spec.role, spec.replica, spec.replicas, {key: spec.params[key] for key in spec.params if key != "rate"}
 
 
 def _of_node(end: End) -> tuple[str, str]:

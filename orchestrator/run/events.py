@@ -265,6 +265,7 @@ class BookClosed(Event, frozen=True, kw_only=True):
     unread: int | None
     foreign: int = 0
     duplicates: int | None = None
+    redelivered: int | None = None
 
 
 class ProcessEnded(Event, frozen=True, kw_only=True):
@@ -285,7 +286,7 @@ class ProcessEnded(Event, frozen=True, kw_only=True):
 class ProblemFound(Event, frozen=True, kw_only=True):
     """A reason for the run to fail.
 
-    `kind` is one of `killed`, `failed`, `exit`, `lost`, `stalled`, `not_ready`, `setup`, `bind`, `launch`, `fault`
+    `kind` is one of `killed`, `failed`, `exit`, `lost`, `quarantined`, `stalled`, `not_ready`, `setup`, `bind`, `launch`, `fault`
     and `timeout`. `line` is the topology's line where there is one. What is `expected` is told and fails nothing: a
     line under `expect` speaks of it.
     """

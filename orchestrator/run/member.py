@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from orchestrator.run.events import Exited
 from roles.kit.messages import Bound, Connect, Failed, Finished, Go, Held, Hello, Message, Ready, Up
-from roles.kit.slot import Count, Reading, State
+from roles.kit.slot import Count, Reading, State, added
 from roles.kit.spec import ProcessSpec
 
 _WAITING = (State.RECEIVING, State.SENDING)
@@ -187,8 +187,3 @@ class Member:
         now = self.reading.ports.get(port) or Count()
         return added(self.past[port], now) if port in self.past else now
 
-
-def added(past: Count, now: Count) -> Count:
-    """Two incarnations' counters as one; connections are those of the later."""
-    sums = {name: getattr(past, name) + getattr(now, name) for name in Count.__struct_fields__}
-    return Count(**{**sums, "peers": now.peers})

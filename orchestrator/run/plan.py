@@ -50,7 +50,8 @@ class BookPlan(Value, frozen=True, kw_only=True):
     books balance; `marked` ones (publish-subscribe) end by the publishers' marks; `open` ones have a side
     that keeps no counts. `conduits` are the proxies within; `strangers_send` and `strangers_receive` the
     commands and externals at each side. `sequenced` ones know what their subscribers missed; in those that
-    are `retried` clients ask again, so that a lost request is no loss.
+    are `retried` clients ask again, so that a lost request is no loss. Where delivery is acknowledged a book is of
+    `tasks`, which are over once their results are kept, or of `results`, which are those of the tasks at `acknowledges`.
     """
 
     name: str
@@ -65,6 +66,8 @@ class BookPlan(Value, frozen=True, kw_only=True):
     idle_after_s: float | None = None
     sequenced: bool = False
     retried: bool = False
+    delivery: Literal["", "tasks", "results"] = ""
+    acknowledges: tuple[str, ...] = ()
 
 
 class ExpectationPlan(Value, frozen=True, kw_only=True):

@@ -13,6 +13,7 @@ from orchestrator.run.order import LaunchOrder, launch_order
 from orchestrator.run.plan import Link, Plan, Stage
 from orchestrator.topology.addresses import parse_address
 from orchestrator.topology.check import Checked
+from orchestrator.topology.delivery import reaches
 from orchestrator.topology.problem import Problem, TopologyError
 from orchestrator.topology.traffic import Traffic, joined, traffic
 from orchestrator.topology.tree import Finding, problem_at
@@ -51,6 +52,12 @@ class _Planner:
         self._proxies = frozenset(proxies)
         self._groups = joined(self._traffics, proxies)
         self._group_of = {one.endpoint: group for group in self._groups for one in group}
+        self._deliveries = reaches(self._pattern.endpoints, self._wires)
+        self._parts = {
+            (wire.node, wire.port): (part, reach)
+            for reach in self._deliveries
+            for wire, part in reach.parts.items()
+        }
 
     def plan(self) -> Plan:
         """The whole plan."""
@@ -61,7 +68,9 @@ class _Planner:
         books = tuple(
             book
             for group in self._groups
-            for book in book_plans(group, pattern, proxies=self._proxies, processes=self._names)
+            for book in book_plans(
+                group, pattern, proxies=self._proxies, processes=self._names, deliveries=self._deliveries
+            )
         )
         processes = self._processes(order)
         return Plan(
@@ -184,11 +193,15 @@ class _Planner:
     def _port(self, kind: str, wires: list[Wire], replica: int, options: dict[str, int | str]) -> PortSpec:
         first = self._pattern.endpoints[wires[0].endpoint]
         marks = [self._pattern.endpoints[wire.endpoint].hwm for wire in wires]
+        part, reach = self._parts.get((wires[0].node, wires[0].port), ("", None))
+        attached = [self._attachment(wire, replica) for wire in wires]
+        if part == "keep" and reach is not None:
+            attached.append(Attachment(endpoint=reach.tasks, mode="connect", acks=True))
         return PortSpec(
             name=wires[0].port,
             kind=kind,
             codec=first.codec or self._pattern.codec,
-            attachments=tuple(self._attachment(wire, replica) for wire in wires),
+            attachments=tuple(attached),
             hwm=next((mark for mark in marks if mark is not None), None),
             options=options,
             partners=self._partners(kind, wires[0]),
@@ -197,6 +210,8 @@ class _Planner:
             batch=first.batch if kind in ("PUSH", "PULL") else 1,
             sequence=kind in ("PUB", "SUB")
             and any(self._pattern.endpoints[wire.endpoint].sequence for wire in wires),
+            delivery=part,
+            window=reach.window if reach is not None else 0,
         )
 
     def _bare_ports(self, name: str, replica: int) -> tuple[PortSpec, ...]:
@@ -216,6 +231,8 @@ class _Planner:
             for other in one.connectors
             if not self._is_late(other.node)
         )
+        acking = {other.node for reach in self._deliveries if reach.tasks == wire.endpoint for other in reach.keeps}
+        peers += sum(self._nodes[node].replicas for node in acking if not self._is_late(node))
         address = self._address(wire, replica, one)
         return Attachment(endpoint=wire.endpoint, mode="bind", address=address, peers=peers)
 

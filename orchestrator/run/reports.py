@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from orchestrator.run import events
 from orchestrator.run.crew import Crew
+from orchestrator.run.deliveries import Deliveries
 from orchestrator.run.departures import death, process_ended
 from orchestrator.run.joining import Joining
 from orchestrator.run.launcher import Launcher
@@ -11,18 +12,26 @@ from orchestrator.run.member import Member, Step
 from orchestrator.run.restarts import Again, Restarts
 from orchestrator.run.stopper import see_off
 from orchestrator.run.tolerance import Tolerance
-from roles.kit.messages import Bound, Failed, Finished, Held, Hello, Ready
+from roles.kit.messages import Bound, Failed, Finished, Held, Hello, Ready, SetAside
 from roles.kit.slot import Reading
 
 
 class Reports:
     """Takes in the news of processes; a process that needs somebody to bring it into place is passed on."""
 
-    def __init__(self, crew: Crew, launcher: Launcher, joining: Joining, tolerance: Tolerance) -> None:
+    def __init__(
+        self,
+        crew: Crew,
+        launcher: Launcher,
+        joining: Joining,
+        tolerance: Tolerance,
+        deliveries: Deliveries,
+    ) -> None:
         self._crew = crew
         self._launcher = launcher
         self._joining = joining
         self._tolerance = tolerance
+        self._deliveries = deliveries
         self.restarts = Restarts()
 
     def take(
@@ -69,6 +78,8 @@ class Reports:
                 self._role_failed(member, message)
         elif isinstance(message, Held):
             member.held[message.port] = message
+        elif isinstance(message, SetAside):
+            self._deliveries.set_aside(member, message)
         elif member.heard(message):
             self._step_taken(member, message)
 
@@ -81,6 +92,7 @@ class Reports:
         member.exited = event
         member.changed_s = event.at_s
         member.step = Step.ENDED
+        self._deliveries.takes_no_more(member)
         if not member.awaited_back:
             self._judge(member, event, interrupted=interrupted)
         self._crew.publish(process_ended(member, event, went=self._launcher.went))
@@ -124,6 +136,7 @@ class Reports:
         elif isinstance(message, Finished):
             member.finished = True
             member.changed_s = crew.now_s
+            self._deliveries.takes_no_more(member)
             crew.publish(
                 events.ProcessFinished(
                     at_s=crew.now_s,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from orchestrator.run.addresses import AddressBook
 from orchestrator.run.books import Book
 from orchestrator.run.crew import Crew
+from orchestrator.run.deliveries import book_of
 from orchestrator.run.events import RunStarted
 from orchestrator.run.outline import run_started
 from orchestrator.run.plan import BookPlan, Plan
@@ -19,7 +20,8 @@ class Succession:
         self._addresses = addresses
         self._tolerance = tolerance
         self._outline = outline
-        self.books = [self._book(book) for book in crew.plan.books]
+        self.books: list[Book] = []
+        self.books += [self._book(book) for book in crew.plan.books]
 
     def adopt(self, plan: Plan) -> None:
         """Go by another plan from now on; whoever is started hears of it."""
@@ -52,4 +54,5 @@ class Succession:
 
     def _book(self, plan: BookPlan) -> Book:
         names = [f"{name}.replies" if plan.replies else name for name in plan.endpoints]
-        return Book(plan, self._crew, loss_is_expected=self._tolerance.speaks_of_loss(names))
+        expected = self._tolerance.speaks_of_loss(names)
+        return book_of(plan, self._crew, books=self.books, loss_is_expected=expected)

@@ -77,6 +77,8 @@ def _endpoint(form: str | EndpointForm) -> Endpoint:
         idle_after_s=form.idle_after,
         sequence=form.sequence,
         batch=form.batch,
+        delivery=form.delivery,
+        window=form.window,
     )
 
 

@@ -24,6 +24,7 @@ TAGS = frozenset({TEXT, LISTED, MAPPED})
 NAME_PATTERN = r"^[a-z][a-z0-9_]*$"
 MAX_REPLICAS = 10_000
 MAX_BATCH = 1_000_000
+MAX_WINDOW = 1_000_000
 
 POLICIES: tuple[str, ...] = get_args(Policy)
 
@@ -105,6 +106,7 @@ Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 Flag = Annotated[bool, BeforeValidator(_flag)]
 Replicas = Annotated[int, Field(ge=1, le=MAX_REPLICAS), BeforeValidator(_integer)]
 BatchSize = Annotated[int, Field(ge=1, le=MAX_BATCH), BeforeValidator(_integer)]
+Window = Annotated[int, Field(ge=1, le=MAX_WINDOW), BeforeValidator(_integer)]
 HighWaterMark = Annotated[int, Field(ge=0, le=2**31 - 1), BeforeValidator(_integer)]
 Seed = Annotated[int, Field(ge=0, le=2**63 - 1), BeforeValidator(_integer)]
 Duration = Annotated[

@@ -32,11 +32,12 @@ from orchestrator.topology.fields import (
     Text,
     Texts,
     Uses,
+    Window,
 )
-from orchestrator.topology.model import Action
+from orchestrator.topology.model import Action, Delivery
 from orchestrator.topology.scalars import Value
 
-LATER = {"endpoint": ("delivery", "security")}
+LATER = {"endpoint": ("security",)}
 """Keys of the format that this version does not support yet, by the level at which they stand."""
 
 
@@ -65,6 +66,14 @@ class EndpointForm(Form):
     sequence: Flag = Field(
         default=False,
         description="Numbers the updates by publisher and topic, so that subscribers know what they missed",
+    )
+    delivery: Delivery = Field(
+        default="best_effort",
+        description="at_least_once: each task from here is done and its results kept, whichever processes die",
+    )
+    window: Window | None = Field(
+        default=None,
+        description="With at_least_once, the most tasks that a worker has and that are not acknowledged",
     )
 
 

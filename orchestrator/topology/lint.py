@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 
 from orchestrator.topology import (
     lint_batch,
+    lint_delivery,
     lint_expect,
     lint_faults,
     lint_links,
@@ -34,6 +35,7 @@ RULES: tuple[Rule, ...] = (
     *lint_options.RULES,
     *lint_sequence.RULES,
     *lint_batch.RULES,
+    *lint_delivery.RULES,
     *lint_expect.RULES,
     *lint_faults.RULES,
     *lint_restart.RULES,

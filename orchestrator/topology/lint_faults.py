@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from orchestrator.topology.form import ACTIONS, FaultForm, any_of
-from orchestrator.topology.lint_restart import starts_over
+from orchestrator.topology.lint_restart import goes_on, starts_over
 from orchestrator.topology.measures import Vocabulary
 from orchestrator.topology.measures_nodes import MeasureError
 from orchestrator.topology.suggest import did_you_mean_or_list, meant_process, nearest
@@ -68,7 +68,7 @@ def _target(view: View, vocabulary: Vocabulary, action: str, written: str, path:
     if view.pattern.nodes[node].external:
         text = f"cannot {action} '{node}': it is started by somebody else"
         yield Finding(code="fault-target", text=text, path=path)
-    if action == "restart" and view.is_source(node):
+    if action == "restart" and view.is_source(node) and not goes_on(view, node):
         yield starts_over(name, path)
 
 

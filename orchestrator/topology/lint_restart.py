@@ -4,17 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from orchestrator.topology.delivery import reaches
 from orchestrator.topology.model import Restart
 from orchestrator.topology.tree import Finding, Path
 from orchestrator.topology.view import View
+from orchestrator.topology.zeromq import SENDS
 from roles.kit.spec import LONGEST_BACKOFF_S
 
 
 def restarted_sources(view: View) -> Iterator[Finding]:
     """Sources with a restart policy."""
     for name, node in view.nodes():
-        if node.restart.policy != "no" and view.is_source(name):
+        if node.restart.policy != "no" and view.is_source(name) and not goes_on(view, name):
             yield starts_over(name, view.node_path(name, "restart", "policy"))
+
+
+def goes_on(view: View, name: str) -> bool:
+    """Whether a source that is restarted knows what was done for good: all that it sends is acknowledged."""
+    acknowledged = {
+        wire for reach in reaches(view.pattern.endpoints, view.wires) for wire in reach.gives if wire.node == name
+    }
+    return bool(acknowledged) and all(
+        wire in acknowledged for wire in view.wires if wire.node == name and wire.kind in SENDS
+    )
 
 
 def starts_over(name: str, path: Path) -> Finding:

@@ -8,6 +8,7 @@ import msgspec
 
 Codec = Literal["bytes", "text", "json", "msgpack"]
 Policy = Literal["no", "on-failure", "always"]
+Delivery = Literal["best_effort", "at_least_once"]
 Action = Literal["kill", "terminate", "pause", "resume", "restart", "scale"]
 
 
@@ -51,6 +52,8 @@ class Endpoint(Model, frozen=True, kw_only=True, omit_defaults=True):
     idle_after_s: float | None = None
     sequence: bool = False
     batch: int = 1
+    delivery: Delivery = "best_effort"
+    window: int | None = None
 
 
 class Restart(Model, frozen=True, kw_only=True, omit_defaults=True):

@@ -5,12 +5,17 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import msgspec
 
+from roles.kit.batches import packing
 from roles.kit.calls import Function, SetupError
+from roles.kit.ledger import File
 from roles.kit.role import OutputFile, Role
+
+if TYPE_CHECKING:
+    from roles.kit.keeping import Keeping
 
 
 class Collector(Role):
@@ -30,12 +35,48 @@ class Collector(Role):
         """Open the file that `into` names, so that one that cannot be written ends the run before it begins."""
         self.total: Any = None
         self.handled = 0
-        self._lines: IO[bytes] | None = None
+        self._lines: IO[bytes] | File | None = None
+        self._keeping = self.control.delivery.keeping if self.control.delivery is not None else None
         if self.into is not None:
             try:
-                self._lines = self._open_lines()
+                keeping = self._keeping
+                self._lines = self._open_lines() if keeping is None else self._open_kept_lines(keeping)
             except OSError as error:
                 raise SetupError("params.into", f"cannot write {self.into}: {error.strerror}") from None
+        if self._keeping is not None:
+            self._go_on_with(self._keeping)
+
+    def _go_on_with(self, keeping: Keeping) -> None:
+        """Be as far as those results go that were acknowledged, and have the next ones written down with the file.
+
+        A total is made anew from the results themselves: nothing is known of what it is.
+        """
+        keeping.checkpoint = self._written_bytes
+        keeping.replays = self.fold is not None
+        self.handled = keeping.handled
+        codec = next(port.codec for port in self.spec.ports if port.delivery == "keep")
+        for payload in keeping.payloads if self.fold is not None else ():
+            for item in packing(codec).split(payload):
+                self.total = self.fold(self.total, item)
+        keeping.payloads.clear()
+
+    def _written_bytes(self) -> int:
+        """How long the file is, all of which is on the disk by then; with `fold` it is written at the end only."""
+        if not isinstance(self._lines, File) or self.fold is not None:
+            return 0
+        if not self._lines.closed:
+            self._lines.sync()
+        return self._lines.size_bytes
+
+    def _open_kept_lines(self, keeping: Keeping) -> File:
+        """The lines of the results that were acknowledged. A later incarnation may find the file completed."""
+        path = self._partial_path()
+        if keeping.state and not path.exists() and self._into_path().exists():
+            self._into_path().replace(path)
+        lines = File(path)
+        if lines.size_bytes > keeping.state:
+            lines.cut(keeping.state)
+        return lines
 
     def _open_lines(self) -> IO[bytes]:
         """A new file, or the lines of an earlier incarnation, but for one that it was killed in.
@@ -103,9 +144,11 @@ class Collector(Role):
             return
         if self.fold is not None:
             self._lines.write(msgspec.json.format(msgspec.json.encode(self.total, order="sorted")) + b"\n")
+        if isinstance(self._lines, File):
+            self._lines.sync()
         self._lines.close()
         self._partial_path().replace(self._into_path())
-        if self.fold is None:
+        if self.fold is None and self._keeping is None:
             self._concluded.write_text(str(self._into_path()))
 
     def close(self) -> None:

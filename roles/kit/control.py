@@ -11,7 +11,7 @@ import resource
 import sys
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import zmq
 
@@ -28,6 +28,9 @@ from roles.kit.slot import (
     State,
     Words,
 )
+
+if TYPE_CHECKING:
+    from roles.kit.delivery import Delivery
 
 Pollee = tuple[Any, int]
 """A socket and the events awaited on it."""
@@ -46,6 +49,10 @@ def _nobody_left(port: str) -> int:  # noqa: ARG001 - the signature is that of `
 
 
 def _nothing_to_release(port: str) -> None:
+    pass
+
+
+def _nobody_to_miss(process: str, incarnation: int, hand: int) -> None:
     pass
 
 
@@ -72,6 +79,15 @@ class Batching(Protocol):
         """Something is said: count all that waits, and look before anything more is counted."""
 
 
+class Attended(Protocol):
+    """A port with news of its own, which are taken in while the role lets time pass, too."""
+
+    socket: zmq.Socket[bytes]
+
+    def attend(self) -> None:
+        """Take in the news, without waiting."""
+
+
 class Control:
     """The control channel as a role's ports see it: what has been said, and how to wait without missing more.
 
@@ -79,7 +95,8 @@ class Control:
     never equals the bell again, so that each later `send` looks, and raises; as long as a port is `held`, so that each
     looks, and waits. Before it waits, all that waits at `outlets` is sent. `on_joined` is called when somebody has
     connected in the middle of the run, `on_hold` and `on_release` with the name of a port, which `on_hold` tells how
-    many of its peers have left.
+    many of its peers have left. `on_gone` is told of workers that take no more: process, incarnation, what it had in hand.
+    `delivery` is what ports share where delivery is acknowledged.
     """
 
     def __init__(self, socket: zmq.Socket[bytes], words: Words) -> None:
@@ -96,10 +113,13 @@ class Control:
         self.late: frozenset[str] = frozenset()
         self.held: set[str] = set()
         self.outlets: list[Batching] = []
+        self.attended: list[Attended] = []
         self.ports: list[Counting] = []
+        self.delivery: Delivery | None = None
         self.on_joined: Callable[[], None] = _nothing_to_do
         self.on_hold: Callable[[str], int] = _nobody_left
         self.on_release: Callable[[str], None] = _nothing_to_release
+        self.on_gone: Callable[[str, int, int], None] = _nobody_to_miss
         self._said: list[messages.Message] = []
         self._count = 0
         self._usage_ns = 0
@@ -145,6 +165,8 @@ class Control:
                 self.socket.send(messages.encode(told))
             case messages.Release(port=port):
                 self._release(port)
+            case messages.Gone(process=process, incarnation=incarnation, hand=hand):
+                self.on_gone(process, incarnation, hand)
             case messages.Repeat(bell=bell):
                 self._repeat(bell)
             case messages.End(port=port):
@@ -221,8 +243,11 @@ class Control:
             state = words[STATE]
             if self.going:
                 words[STATE] = State.SLEEPING
-            zmq.zmq_poll([*self._not_flushed(), (self.socket, zmq.POLLIN)], int(left_s * 1000) + 1)
+            news = [(port.socket, zmq.POLLIN) for port in self.attended]
+            zmq.zmq_poll([*self._not_flushed(), *news, (self.socket, zmq.POLLIN)], int(left_s * 1000) + 1)
             words[STATE] = state
+            for port in self.attended:
+                port.attend()
 
     def note_usage(self, now_ns: int) -> None:
         """Write processor time and peak memory of this process into its slot."""

@@ -1,7 +1,7 @@
 """The control channel's messages: what a process and the coordinator say to each other, and their encoding.
 
-Upwards: Hello, Bound, Ready, Held, Finished, Failed. Downwards: Connect, Joined, Go, Hold, Release, End, Finish, Stop,
-Repeat. Each is one frame: a version byte, then msgpack with the message's name as its tag.
+Upwards: Hello, Bound, Ready, Held, SetAside, Finished, Failed. Downwards: Connect, Joined, Go, Hold, Release, Gone, End,
+Finish, Stop, Repeat. Each is one frame: a version byte, then msgpack with the message's name as its tag.
 """
 
 from __future__ import annotations
@@ -42,6 +42,15 @@ class Held(Message, frozen=True, kw_only=True):
     port: str
     number: int = 0
     gone: int = 0
+
+
+class SetAside(Message, frozen=True, kw_only=True):
+    """A task is given up: so many workers have died with it in hand. `item` is the task as text."""
+
+    port: str
+    position: int
+    deaths: int
+    item: str = ""
 
 
 class Finished(Message, frozen=True, kw_only=True):
@@ -102,6 +111,14 @@ class Release(Message, frozen=True, kw_only=True):
     port: str
 
 
+class Gone(Message, frozen=True, kw_only=True):
+    """That incarnation of a worker takes no more; where it died, `hand` is its slot's word for the task in its hands."""
+
+    process: str
+    incarnation: int
+    hand: int = 0
+
+
 class End(Message, frozen=True, kw_only=True):
     """No more will come at this port."""
 
@@ -132,8 +149,8 @@ class Repeat(Message, frozen=True, kw_only=True):
     bell: int = 0
 
 
-Up = Hello | Bound | Ready | Held | Finished | Failed
-Down = Connect | Joined | Go | Hold | Release | End | Finish | Stop | Repeat
+Up = Hello | Bound | Ready | Held | SetAside | Finished | Failed
+Down = Connect | Joined | Go | Hold | Release | Gone | End | Finish | Stop | Repeat
 
 _encoder = msgspec.msgpack.Encoder()
 _up = msgspec.msgpack.Decoder(Up)

@@ -208,6 +208,15 @@ class Pull(Inlet):
         """Count so many items as handled."""
         self.words[self._received_at] += count
 
+    def relay(self, work: Callable[[Any], Any], results: Push) -> None:
+        """Send what `work` makes of each item, until there are no more. Raises as `send`, and what `work` raises."""
+        if self.packed and results.packed:
+            _relay_lists(self, work, results)
+            return
+        send = results.send
+        for task in self:
+            send(work(task))
+
     def stuck_at(self, item: Any) -> None:
         """The role raises with this item in hand."""
         self._leave(item, 0)
@@ -271,12 +280,7 @@ class Pull(Inlet):
 
 def relay(tasks: Pull, work: Callable[[Any], Any], results: Push) -> None:
     """Send what `work` makes of each item, until there are no more. Raises as `send`, and what `work` raises."""
-    if tasks.packed and results.packed:
-        _relay_lists(tasks, work, results)
-        return
-    send = results.send
-    for task in tasks:
-        send(work(task))
+    tasks.relay(work, results)
 
 
 def _relay_lists(tasks: Pull, work: Callable[[Any], Any], results: Push) -> None:

@@ -119,6 +119,9 @@ class Port:
     def _prepare(self) -> None:
         """What a kind of port adds when it is opened."""
 
+    acks: zmq.Socket[bytes] | None = None
+    """A socket beside the role's, by which what has come is acknowledged."""
+
     spec: PortSpec
     index: int
     sockets: list[zmq.Socket[bytes]]
@@ -139,6 +142,11 @@ class Port:
     _counted_aside: bool
     _item: Any
     _tallies: dict[str, Callable[[], None]]
+
+    @property
+    def all_sockets(self) -> list[zmq.Socket[bytes]]:
+        """The role's sockets, and the one that acknowledges."""
+        return self.sockets if self.acks is None else [*self.sockets, self.acks]
 
     def note_peers(self, count: int) -> None:
         """Write into the slot how many connections of this port are in place."""
@@ -282,6 +290,11 @@ class Inlet(Port):
 
     def __iter__(self) -> Iterator[Any]:
         return self._iterate()
+
+    def shut(self) -> None:
+        """The role takes no more: senders are to pass it over."""
+        for socket in self.sockets:
+            socket.close(linger=0)
 
     def _note_mark(self, frame: bytes) -> None:
         """Take in a frame that is no item; raises Ended where it was the end of the stream."""

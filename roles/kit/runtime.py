@@ -78,7 +78,7 @@ class Runtime:
         self._place = place
         self._incarnation = incarnation
         # Each has two more while it is watched, and libzmq takes its time to close thousands.
-        sockets = 6 * sum(port.copies for port in process.ports)
+        sockets = 6 * sum(port.copies + (port.delivery == "keep") for port in process.ports)
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._context.set(zmq.MAX_SOCKETS, max(1023, sockets + _SOCKETS_OF_OURS) + MOST_OLD)
         socket = self._context.socket(zmq.DEALER)
@@ -149,6 +149,10 @@ class Runtime:
             sys.path.insert(0, self._place.folder)
         role = _role_class(self._process.role)(self._process, self._place, self._control)
         role.incarnation = self._incarnation
+        if any(port.delivery for port in self._process.ports):
+            from roles.kit.delivery import Delivery  # noqa: PLC0415 - most never need it
+
+            self._control.delivery = Delivery(self._process, self._place, self._incarnation)
         role.setup()
         return role
 
@@ -249,8 +253,7 @@ class Runtime:
                 opened.port.conclude()
         for opened in self._open:
             if isinstance(opened.port, Pull | Sub):
-                for socket in opened.port.sockets:
-                    socket.close(linger=0)
+                opened.port.shut()
         self._control.note_finished()
         if not exit_code and not self._control.stopping:
             self._control.say(self._finished)
@@ -275,7 +278,7 @@ class Runtime:
         if self._role is not None:
             self._role.close()
         for opened in self._open:
-            for socket in opened.port.sockets:
+            for socket in opened.port.all_sockets:
                 socket.close(linger=self._linger_ms(opened.port))
         self._control.socket.close(linger=1000)
         self._context.destroy(linger=_FORGET_MS)

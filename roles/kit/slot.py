@@ -22,7 +22,7 @@ from pathlib import Path
 import msgspec
 
 HEAD_WORDS = 8
-PORT_WORDS = 11
+PORT_WORDS = 16
 MAX_PORTS = 16
 """Ports of one process that meet an endpoint."""
 
@@ -30,9 +30,8 @@ SLOT_WORDS = HEAD_WORDS + PORT_WORDS * MAX_PORTS
 WORD_BYTES = 8
 
 STATE, BELL, GO_NS, WAITED_NS, WAIT_SINCE_NS, FINISHED_NS, CPU_US, MAX_RSS = range(HEAD_WORDS)
-SENT, RECEIVED, BYTES_SENT, BYTES_RECEIVED, PEERS, FOREIGN, MISSED, GAPS, DUPLICATES, RETRIED, LATE = range(
-    PORT_WORDS
-)
+SENT, RECEIVED, BYTES_SENT, BYTES_RECEIVED, PEERS, FOREIGN, MISSED, GAPS, DUPLICATES, RETRIED, LATE = range(11)
+ACKED, REDELIVERED, ASIDE, HAND, CUMULATIVE = range(11, PORT_WORDS)
 
 Words = memoryview
 """A slot as a memoryview of unsigned 64-bit words."""
@@ -58,6 +57,11 @@ class Count(msgspec.Struct, frozen=True):
     With `sequence` a subscriber knows how many updates it `missed`, in how many `gaps`, and how many were
     `duplicates`. A client that retries counts the requests that it `retried`, the replies that came `late` (to an
     attempt that it had given up, and yet the first answer) and the `duplicates` among them.
+
+    Where delivery is acknowledged a source counts tasks: `sent` once however often they were given, `acked` when they
+    are done for good, `redelivered` each time more that they were given, `aside` those that it has given up. Its counts
+    are `cumulative`: a later incarnation goes on with those of the earlier ones. `hand` is the task that a worker works
+    on, as `roles.kit.parcels` says, 0 where it is none; and the results that came to a sink twice are `duplicates`.
     """
 
     sent: int = 0
@@ -71,6 +75,23 @@ class Count(msgspec.Struct, frozen=True):
     duplicates: int = 0
     retried: int = 0
     late: int = 0
+    acked: int = 0
+    redelivered: int = 0
+    aside: int = 0
+    hand: int = 0
+    cumulative: int = 0
+
+
+def added(past: Count, now: Count) -> Count:
+    """Two incarnations' counters as one; connections, and what is in hand, are those of the later."""
+    if now.cumulative or past.cumulative:
+        return Count(
+            **{name: max(getattr(past, name), getattr(now, name)) for name in ("sent", "acked", "aside", "cumulative")},
+            **{name: getattr(past, name) + getattr(now, name) for name in ("bytes_sent", "foreign", "redelivered")},
+            peers=now.peers,
+        )
+    sums = {name: getattr(past, name) + getattr(now, name) for name in Count.__struct_fields__}
+    return Count(**{**sums, "peers": now.peers, "hand": now.hand})
 
 
 class Reading(msgspec.Struct, frozen=True):

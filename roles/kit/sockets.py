@@ -44,7 +44,7 @@ class OpenPort:
         self.port = port
         self.spec: PortSpec = port.spec
         self._process = process
-        self._watchers = [Watcher(socket) for socket in port.sockets]
+        self._watchers = [Watcher(socket) for socket in port.all_sockets]
         self._partings: list[Partings] = []
         self._names_missing = set(self.spec.partners) if isinstance(port, Pub) else set()
         self._wanted = sum(attachment.peers for attachment in self.spec.attachments)
@@ -84,12 +84,16 @@ class OpenPort:
 
         At those in `late` nobody listens yet, so that nobody is awaited there.
         """
-        connects = [one.endpoint for one in self.spec.attachments if one.mode == "connect"]
+        connects = [one.endpoint for one in self.spec.attachments if one.mode == "connect" and not one.acks]
         self._addresses = [address for endpoint in connects for address in addresses[endpoint]]
         awaited = [address for address in self._addresses if address not in late]
         self._wanted += len(awaited) * len(self.port.sockets)
         for socket in self.port.sockets:
             _connect(socket, self._addresses)
+        if self.port.acks is not None:
+            acknowledged = [a for one in self.spec.attachments if one.acks for a in addresses[one.endpoint]]
+            self._wanted += sum(address not in late for address in acknowledged)
+            _connect(self.port.acks, acknowledged)
         if isinstance(self.port, Req):
             places = [f"{endpoint} ({', '.join(addresses[endpoint])})" for endpoint in connects]
             self.port.servers = " or ".join(places)
@@ -170,7 +174,7 @@ class OpenPort:
         """
         if isinstance(self.port, Raw):
             return  # its socket belongs to the proxy's thread by now
-        for socket in self.port.sockets:
+        for socket in self.port.all_sockets:
             if not socket.closed:
                 socket.get(zmq.EVENTS)
 
@@ -179,10 +183,25 @@ def open_port(
     declaration: Port, spec: PortSpec, index: int, context: zmq.Context[zmq.Socket[bytes]], control: Control
 ) -> Port:
     """An open port like `declaration`, as `spec` wants it; not yet bound or connected."""
+    if spec.delivery:
+        declaration = _delivering(spec.delivery)(optional=declaration.optional, name=declaration.name)
     sockets = [
         _socket(context, spec, declaration.socket_type or _RAW_TYPES[spec.kind]) for _ in range(spec.copies)
     ]
     return declaration.opened(spec, index, sockets, codec(spec.codec), control)
+
+
+def _delivering(part: str) -> type[Port]:
+    """The kind of port that takes this part in acknowledged delivery; few processes need to know of them."""
+    from roles.kit import giving, keeping, taking  # noqa: PLC0415 - most never need them
+
+    kinds: dict[str, type[Port]] = {
+        "give": giving.Give,
+        "take": taking.Take,
+        "pass": taking.Pass,
+        "keep": keeping.Keep,
+    }
+    return kinds[part]
 
 
 def _socket(context: zmq.Context[zmq.Socket[bytes]], spec: PortSpec, kind: int) -> zmq.Socket[bytes]:

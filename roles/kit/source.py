@@ -27,11 +27,16 @@ class Source(Role):
     files: InputFiles | None = None
 
     def items(self) -> Iterator[object]:
-        """This replica's share of the source's items; raises SetupError where a file is not there."""
+        """This replica's share of the source's items; raises SetupError where a file is not there.
+
+        Where delivery is acknowledged, it begins after those that were done for good before a restart.
+        """
         everything = iter(self.everything())
-        if self.spec.replicas == 1:
+        done = self.control.delivery.begin_after if self.control.delivery is not None else 0
+        if self.spec.replicas == 1 and not done:
             return everything
-        return itertools.islice(everything, self.spec.replica - 1, None, self.spec.replicas)
+        first = self.spec.replica - 1 + done * self.spec.replicas
+        return itertools.islice(everything, first, None, self.spec.replicas)
 
     def everything(self) -> Iterable[object]:
         """The items of all replicas together: numbers, lines without their ends, or paths in sorted order."""

@@ -41,13 +41,14 @@ class Attachment(Spec, frozen=True, kw_only=True):
 
     `address` is where to bind; `{sockets}` in it stands for the run's private directory. It is empty for a
     connector, which hears the addresses on the control channel. `peers` counts the connections awaited at a
-    binder.
+    binder. Where `acks` is true it is no socket of the role's that connects, but the one which acknowledges.
     """
 
     endpoint: str
     mode: Literal["bind", "connect"]
     address: str = ""
     peers: int = 0
+    acks: bool = False
 
 
 class PortSpec(Spec, frozen=True, kw_only=True):
@@ -58,6 +59,10 @@ class PortSpec(Spec, frozen=True, kw_only=True):
     DEALER speaks to REPs and so sends an empty frame first. `copies` is the number of sockets behind the port
     (a client's `sockets`). With `sequence` a PUB numbers its updates by topic, and a SUB looks at the numbers.
     With `batch` a PUSH packs up to so many items into a frame, and a PULL unpacks them.
+
+    `delivery` is the port's part where delivery is acknowledged: a source's outlet *gives* tasks, a worker's inlet
+    *takes* them, its outlet *passes* results on, and a sink's inlet *keeps* them. No worker has more than `window`
+    unacknowledged tasks.
     """
 
     name: str
@@ -71,6 +76,8 @@ class PortSpec(Spec, frozen=True, kw_only=True):
     copies: int = 1
     sequence: bool = False
     batch: int = 1
+    delivery: Literal["", "give", "take", "pass", "keep"] = ""
+    window: int = 0
 
 
 class Restart(Spec, frozen=True, kw_only=True):

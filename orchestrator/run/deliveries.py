@@ -1,0 +1,153 @@
+"""The books of acknowledged delivery: tasks that are over once they are acknowledged, and their results.
+
+What a dead worker had is given to another, and what a dead sink had not written down comes again. So a death is no reason
+to wait for anything but the last acknowledgement, and what was sent twice is no loss.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from orchestrator.run.books import Book
+from orchestrator.run.crew import Crew
+from orchestrator.run.member import Member
+from orchestrator.run.plan import BookPlan
+from roles.kit.messages import Gone, SetAside
+
+
+class TasksBook(Book):
+    """Of tasks: sent once they are given to anybody, however often, and received once they are acknowledged."""
+
+    @property
+    def received(self) -> int:
+        return sum(member.count(port).acked for member, port in self.senders)
+
+    @property
+    def redelivered(self) -> int:
+        return sum(member.count(port).redelivered for member, port in self.senders)
+
+    @property
+    def aside(self) -> int:
+        """Tasks that were given up."""
+        return sum(member.count(port).aside for member, port in self.senders)
+
+    @property
+    def balances(self) -> bool:
+        return self.received + self.aside >= self.sent
+
+    @property
+    def settled(self) -> bool:
+        """No task will be given again."""
+        return self.balances and all(member.quiet for member, _ in self.senders)
+
+    @property
+    def _broken(self) -> bool:
+        """Nobody is left who could give again what is not acknowledged."""
+        return all(member.quiet for member, _ in self.senders) and not self.balances
+
+    def _losses(self) -> tuple[int | None, int | None, int | None]:
+        gap, aside = max(0, self.sent - self.received), self.aside
+        gone = self._given_up or any(member.lost_its_way for member in self.members())
+        return (gap, 0, None) if gone else (min(gap, aside), max(0, gap - aside), None)
+
+    def _tell_lost(self, lost: int) -> None:
+        """Each task that was set aside has been told of."""
+        if lost > self.aside:
+            super()._tell_lost(lost)
+
+
+class ResultsBook(Book):
+    """Of results. Those of tasks that were done twice come twice, and the sink takes them once."""
+
+    def __init__(
+        self, plan: BookPlan, crew: Crew, *, books: Sequence[Book], loss_is_expected: bool = False
+    ) -> None:
+        super().__init__(plan, crew, loss_is_expected=loss_is_expected)
+        self._books = books
+
+    @property
+    def _tasks(self) -> list[TasksBook]:
+        return [
+            book
+            for book in self._books
+            if isinstance(book, TasksBook) and not set(book.plan.endpoints).isdisjoint(self.plan.acknowledges)
+        ]
+
+    @property
+    def _duplicates(self) -> int:
+        return sum(member.count(port).duplicates for member, port in self.receivers)
+
+    @property
+    def balances(self) -> bool:
+        """All has come, or what has not come is wanted no more, since its tasks are over."""
+        return self.received + self._duplicates >= self.sent or all(book.settled for book in self._tasks)
+
+    def _losses(self) -> tuple[int | None, int | None, int | None]:
+        if all(book.settled for book in self._tasks):
+            return 0, 0, self._duplicates
+        lost, unread, _ = super()._losses()
+        return lost, unread, self._duplicates
+
+
+def book_of(plan: BookPlan, crew: Crew, *, books: Sequence[Book], loss_is_expected: bool) -> Book:
+    """The book that a plan asks for; `books` are those of the run, in which it may find others later."""
+    if plan.delivery == "tasks":
+        return TasksBook(plan, crew, loss_is_expected=loss_is_expected)
+    if plan.delivery == "results":
+        return ResultsBook(plan, crew, books=books, loss_is_expected=loss_is_expected)
+    return Book(plan, crew, loss_is_expected=loss_is_expected)
+
+
+class Deliveries:
+    """Tells sources of workers that take no more, and the world of tasks that were set aside."""
+
+    def __init__(self, crew: Crew, books: Sequence[Book]) -> None:
+        self._crew = crew
+        self._books = books
+        self._told: set[tuple[str, int]] = set()
+        self._aside: set[tuple[str, str, int]] = set()
+
+    def takes_no_more(self, member: Member) -> None:
+        """A process has ended, or done its part: who gave tasks to it gives what is left of them to others."""
+        key = (member.name, member.incarnation)
+        for book in self._books:
+            port = next((port for other, port in book.receivers if other is member), None)
+            if not isinstance(book, TasksBook) or port is None or key in self._told:
+                continue
+            self._told.add(key)
+            count = member.reading.ports.get(port)
+            told = Gone(
+                process=member.name,
+                incarnation=member.incarnation,
+                hand=count.hand if count is not None and member.over else 0,
+            )
+            for sender in dict.fromkeys(sender for sender, _ in book.senders):
+                self._crew.tell(sender, told)
+
+    def set_aside(self, member: Member, told: SetAside) -> None:
+        """A source has given a task up."""
+        key = (member.name, told.port, told.position)
+        if key in self._aside:
+            return
+        self._aside.add(key)
+        for book in self._books:
+            if (member, told.port) in book.senders:
+                endpoint = book.plan.endpoints[0]
+                text = (
+                    f"{endpoint}: task {told.position:,} of {member.name} is set aside: {told.deaths} workers died"
+                    f" with it in hand{f' ({told.item})' if told.item else ''}"
+                )
+                self._crew.problem(
+                    "quarantined",
+                    text,
+                    process=member.name,
+                    endpoint=endpoint,
+                    where=f"endpoints.{endpoint}",
+                    expected=book.loss_is_expected,
+                )
+
+
+def makes_good(books: Sequence[Book], member: Member) -> bool:
+    """Whether all that a process holds comes again, or is done again, when it dies."""
+    own = [book for book in books if any(other is member for other in book.members())]
+    return bool(own) and all(isinstance(book, TasksBook | ResultsBook) for book in own)

@@ -1,0 +1,53 @@
+"""What the ports of one process share where delivery is acknowledged: who they are, where their ledgers lie."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from roles.kit import failpoints
+from roles.kit.spec import Place, ProcessSpec
+
+if TYPE_CHECKING:
+    from roles.kit.giving import Give
+    from roles.kit.keeping import Keeping
+    from roles.kit.taking import Pass, Take
+
+
+def _nothing(step: str) -> None:
+    pass
+
+
+class Delivery:
+    """Made before the role is set up and its ports are opened; these find each other here.
+
+    `fail` is called at each step at which a test may end the process.
+    """
+
+    def __init__(
+        self, spec: ProcessSpec, place: Place, incarnation: int, environment: Mapping[str, str] = os.environ
+    ) -> None:
+        self.process = spec.name
+        self.slot = spec.slot
+        self.incarnation = incarnation
+        self.folder = Path(place.logs).parent / "delivery"
+        self.fail: Callable[[str], None] = failpoints.armed(environment, spec.name, incarnation) or _nothing
+        self.giver: Give | None = None
+        self.taker: Take | None = None
+        self.passer: Pass | None = None
+        self.keeping: Keeping | None = None
+        if any(port.delivery == "keep" for port in spec.ports):
+            from roles.kit.keeping import Keeping as Kept  # noqa: PLC0415 - a sink alone needs it
+
+            self.keeping = Kept(self)
+
+    def identity(self, prefix: bytes) -> bytes:
+        """By what name a socket of this incarnation is known to others."""
+        return prefix + f"{self.process}/{self.incarnation}".encode()
+
+    @property
+    def begin_after(self) -> int:
+        """So many of a source's first tasks are done for good, and need not be made again."""
+        return self.giver.begin_after() if self.giver is not None else 0

@@ -1,0 +1,282 @@
+"""Which worker is given which tasks, until each is acknowledged: the source's side of acknowledged delivery. Pure.
+
+A task is *waiting again*, *held* by one worker, or over: acknowledged, or set aside. Nobody holds more than `window`
+tasks. Below that a worker is given as much as it works through within `AHEAD_NS`, going by what it has said to have
+done, so that a slow one holds one task and a fast one never runs dry while acknowledgements are on their way.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from roles.kit.positions import Positions, Runs, rows
+
+AHEAD_NS: Final = 10_000_000
+"""A worker may hold work for so long, but one task at least."""
+
+PARCEL_NS: Final = 2_000_000
+"""A parcel should be worked through within so long, since its results travel together."""
+
+MOST_IN_PARCEL: Final = 128
+QUIET_NS: Final = 100_000_000
+"""After so long without an acknowledgement it is time to ask whether something was lost."""
+
+BUSY_NS: Final = 1_000_000_000
+"""The same for a worker that is still at work, and until the next mark where one does not come back."""
+
+GUILTY_AFTER: Final = 3
+"""A task in whose hands so many workers have died is set aside."""
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A parcel for a worker."""
+
+    worker: bytes
+    number: int
+    positions: Sequence[int]
+    items: list[Any]
+
+
+@dataclass(slots=True)
+class Worker:
+    """One worker as its source knows it. `held` are its tasks, with the number of the last mark sent before each.
+
+    `parcels` are those that it has not worked through: number, tasks, and the same of the marks.
+    """
+
+    present: bool = True
+    held: dict[int, int] = field(default_factory=dict)
+    parcels: deque[tuple[int, int, int]] = field(default_factory=deque)
+    backlog: int = 0
+    task_ns: int = 0
+    size: int = 1
+    busy_since_ns: int = 0
+    progress_ns: int = 0
+    marks: int = 0
+    passed: int = 0
+    marked_ns: int = 0
+
+
+class Dispatch:
+    """The state of one source. Whoever holds it sends what it gives out. `now_ns` is any steady clock.
+
+    `done` are the positions that an earlier incarnation knew to be over, `aside` of them set aside; `blamed` says for
+    how many deaths each task is to blame. `given` counts tasks, `again` those that were given once more.
+    """
+
+    def __init__(self, window: int, *, done: Positions | None = None, aside: int = 0) -> None:
+        self.done = done or Positions()
+        self.given = len(self.done)
+        self.aside = aside
+        self.again = 0
+        self.blamed: dict[int, int] = {}
+        self._window = window
+        self._workers: dict[bytes, Worker] = {}
+        self._turn: deque[bytes] = deque()
+        self._items: dict[int, Any] = {}
+        self._holder: dict[int, Worker] = {}
+        self._waiting: deque[int] = deque()
+        self._number = 0
+
+    @property
+    def acknowledged(self) -> int:
+        """How many tasks are done for good."""
+        return len(self.done) - self.aside
+
+    @property
+    def settled(self) -> bool:
+        """Every task that was ever given is over."""
+        return not self._items
+
+    @property
+    def unsettled(self) -> int:
+        """How many are not."""
+        return len(self._items)
+
+    @property
+    def waits_again(self) -> bool:
+        """Whether a task waits to be given once more."""
+        waiting, items = self._waiting, self._items
+        while waiting and waiting[0] not in items:
+            waiting.popleft()  # it was acknowledged meanwhile
+        return bool(waiting)
+
+    def holders(self) -> list[bytes]:
+        """The workers that are there."""
+        return [name for name, worker in self._workers.items() if worker.present]
+
+    def arrived(self, name: bytes, now_ns: int) -> bool:
+        """A worker has connected, for the first time or again; whether it was known, and so may have lost something."""
+        known = name in self._workers
+        worker = self._workers.setdefault(name, Worker(progress_ns=now_ns))
+        worker.present = True
+        if name not in self._turn:
+            self._turn.append(name)
+        return known and bool(worker.held)
+
+    def unreachable(self, name: bytes) -> None:
+        """A worker cannot be sent anything until it connects again, or is known to be gone."""
+        if name in self._workers:
+            self._workers[name].present = False
+
+    def gone(self, name: bytes, in_hand: int = 0) -> list[tuple[int, Any]]:
+        """A worker will take no more: what it held waits again. Those that are set aside now, with their positions.
+
+        With the task `in_hand` it has died: that one is to blame, and nothing else that it held.
+        """
+        worker = self._workers.pop(name, None)
+        if worker is None:
+            return []
+        if name in self._turn:
+            self._turn.remove(name)
+        aside = []
+        for position in worker.held:
+            self._holder.pop(position, None)
+            if position == in_hand and self._is_guilty(position):
+                aside.append((position, self._items.pop(position)))
+                self.done.add(position)
+                self.aside += 1
+            else:
+                self._waiting.append(position)
+        return aside
+
+    def _is_guilty(self, position: int) -> bool:
+        self.blamed[position] = self.blamed.get(position, 0) + 1
+        return self.blamed[position] >= GUILTY_AFTER
+
+    def room(self) -> tuple[bytes, int] | None:
+        """The worker whose turn it is, and how many tasks it may be given; None where nobody has room."""
+        turn = self._turn
+        for _ in range(len(turn)):
+            name = turn[0]
+            turn.rotate(-1)
+            room = self._room_of(self._workers[name])
+            if room > 0:
+                return name, room
+        return None
+
+    def _room_of(self, worker: Worker) -> int:
+        if not worker.present:
+            return 0
+        ahead = AHEAD_NS // worker.task_ns if worker.task_ns else 1
+        room = min(max(1, ahead) - worker.backlog, self._window - len(worker.held), worker.size)
+        return room if room < MOST_IN_PARCEL else MOST_IN_PARCEL
+
+    def give(self, name: bytes, positions: Sequence[int], items: list[Any], now_ns: int) -> Given:
+        """Have a worker given tasks that nobody has had, in their order."""
+        self._items.update(zip(positions, items, strict=True))
+        self.given += len(positions)
+        return self._handed(name, positions, items, now_ns)
+
+    def give_again(self, name: bytes, room: int, now_ns: int) -> Given | None:
+        """Have a worker given tasks that wait again; None where none does."""
+        positions: list[int] = []
+        while len(positions) < room and self.waits_again:
+            positions.append(self._waiting.popleft())
+        if not positions:
+            return None
+        self.again += len(positions)
+        return self._handed(name, positions, [self._items[position] for position in positions], now_ns)
+
+    def _handed(self, name: bytes, positions: Sequence[int], items: list[Any], now_ns: int) -> Given:
+        worker = self._workers[name]
+        self._number += 1
+        if not worker.backlog:
+            worker.busy_since_ns = now_ns
+        if not worker.held:
+            worker.progress_ns = now_ns
+        worker.held.update(dict.fromkeys(positions, worker.marks))
+        self._holder.update(dict.fromkeys(positions, worker))
+        worker.parcels.append((self._number, len(positions), worker.marks))
+        worker.backlog += len(positions)
+        return Given(name, self._number, positions, items)
+
+    def not_sent(self, given: Given) -> None:
+        """A parcel could not be sent: its tasks wait again, and its worker cannot be reached."""
+        worker = self._workers[given.worker]
+        worker.present = False
+        worker.parcels.pop()
+        worker.backlog -= len(given.positions)
+        for position in given.positions:
+            del worker.held[position], self._holder[position]
+            self._waiting.append(position)
+
+    def worked_through(self, name: bytes, number: int, now_ns: int) -> None:
+        """A worker is done with a parcel; how long its tasks took tells how many it is given from now on."""
+        worker = self._workers.get(name)
+        if worker is None:
+            return
+        tasks = 0
+        while worker.parcels and worker.parcels[0][0] <= number:
+            tasks += worker.parcels.popleft()[1]
+        if not tasks:
+            return
+        worker.backlog -= tasks
+        took_ns = max(1, (now_ns - worker.busy_since_ns) // tasks)
+        worker.busy_since_ns = now_ns
+        worker.task_ns = (worker.task_ns + took_ns) // 2 if worker.task_ns else took_ns
+        worker.size = max(1, min(2 * worker.size, PARCEL_NS // worker.task_ns))
+
+    def acknowledge(self, runs: Runs, now_ns: int) -> int:
+        """These tasks are over, whoever has them; how many were not before. Raises ValueError for no runs."""
+        new = given = 0
+        items, holder = self._items, self._holder
+        for row in rows(runs):
+            new += self.done.add_row(row)
+            for position in row:
+                if position not in items:
+                    continue
+                del items[position]
+                given += 1
+                worker = holder.pop(position, None)
+                if worker is not None:
+                    del worker.held[position]
+                    worker.progress_ns = now_ns
+        self.given += new - given  # an earlier incarnation gave these
+        return new
+
+    def mark(self, name: bytes, now_ns: int) -> int:
+        """The number of a mark that a worker is to pass on."""
+        worker = self._workers[name]
+        worker.marks += 1
+        worker.marked_ns = now_ns
+        return worker.marks
+
+    def passed(self, name: bytes, number: int) -> int:
+        """A mark has come back: what was given before and is still held was lost, and waits again; how many."""
+        worker = self._workers.get(name)
+        if worker is None:
+            return 0
+        worker.passed = max(worker.passed, number)
+        while worker.parcels and worker.parcels[0][2] < number:
+            worker.backlog -= worker.parcels.popleft()[1]
+        lost = [position for position, marks in worker.held.items() if marks < number]
+        for position in lost:
+            del worker.held[position], self._holder[position]
+        self._waiting.extend(lost)
+        return len(lost)
+
+    def to_ask(self, now_ns: int, *, everyone: bool = False) -> list[bytes]:
+        """The workers of which it should be asked whether something was lost on the way from them."""
+        return [
+            name
+            for name, worker in self._workers.items()
+            if worker.present and worker.held and (everyone or self._is_overdue(worker, now_ns))
+        ]
+
+    @staticmethod
+    def _is_overdue(worker: Worker, now_ns: int) -> bool:
+        asked = worker.marks > worker.passed
+        if asked and now_ns - worker.marked_ns < BUSY_NS:
+            return False
+        quiet_ns = max(worker.progress_ns, worker.marked_ns)
+        return now_ns - quiet_ns >= (BUSY_NS if worker.backlog else QUIET_NS)
+
+    def skip(self, positions: Iterable[int]) -> list[int]:
+        """Of these positions those that are not over."""
+        return [position for position in positions if position not in self.done]
+

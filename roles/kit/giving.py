@@ -1,0 +1,332 @@
+"""The outlet of a source whose tasks are acknowledged: a ROUTER that gives each to a worker until it is done for good.
+
+`Dispatch` decides; this port hears and sends. What is over stands in a journal beside the run's other files, so that an
+incarnation to come need not give it again.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterable
+from itertools import islice
+from time import monotonic_ns
+from typing import Any, Final
+
+import msgspec
+import zmq
+
+from roles.kit import messages, parcels
+from roles.kit.batches import Pace, packing
+from roles.kit.control import Finish
+from roles.kit.dispatch import GUILTY_AFTER, MOST_IN_PARCEL, Dispatch, Given
+from roles.kit.ledger import Ledger
+from roles.kit.parcels import Acks, Bye, Done, Mark, Parcel
+from roles.kit.pipeline import Push
+from roles.kit.ports import LARGE_BYTES, MALFORMED, NOBLOCK
+from roles.kit.positions import Positions, Runs, as_runs, in_runs
+from roles.kit.slot import ACKED, ASIDE, BELL, CUMULATIVE, REDELIVERED, State, port_base
+from roles.kit.telling import safe
+
+LOOK_MS: Final = 50
+"""So often a source that waits looks whether something may have been lost."""
+
+_LONGEST_ITEM: Final = 200
+
+
+class _Over(msgspec.Struct, frozen=True, array_like=True, tag="over"):
+    """These tasks are over."""
+
+    runs: Runs
+
+
+class _Blamed(msgspec.Struct, frozen=True, array_like=True, tag="blamed"):
+    """A worker has died with this task in hand."""
+
+    position: int
+
+
+class _Aside(msgspec.Struct, frozen=True, array_like=True, tag="aside"):
+    """This task is set aside, and thereby over."""
+
+    position: int
+
+
+_encode: Final = msgspec.msgpack.Encoder().encode
+_decode: Final = msgspec.msgpack.Decoder(_Over | _Blamed | _Aside).decode
+
+
+class Give(Push):
+    """Gives each item to a worker that has room for it, and again where one dies, until it is acknowledged."""
+
+    socket_type = zmq.ROUTER
+
+    def _prepare(self) -> None:
+        delivery = self.control.delivery
+        assert delivery is not None
+        self._batcher = None
+        self._delivery = delivery
+        self._fail = delivery.fail
+        self._packing = packing(self.spec.codec)
+        self._ledger = Ledger(delivery.folder / f"{delivery.process}.journal")
+        self._dispatch = _from_the_past(self.spec.window, self._ledger.records)
+        self._resumes_to = self._dispatch.done.last
+        self._position = 0
+        self._waiting: list[Any] = []
+        self._pace = Pace(MOST_IN_PARCEL)
+        self._had_a_sink = False
+        self._look_ns = 0
+        self.socket.set(zmq.ROUTING_ID, delivery.process.encode())
+        self.socket.set(zmq.ROUTER_MANDATORY, 1)
+        self.socket.set(zmq.ROUTER_HANDOVER, 1)
+        self.socket.set_hwm(0)  # the window is the limit
+        delivery.giver = self
+        self.control.outlets.append(self)
+        self.control.attended.append(self)
+        self.control.on_gone = self._gone
+        self.words[port_base(self.index) + CUMULATIVE] = 1
+        self._note_counts()
+
+    def begin_after(self) -> int:
+        """Whoever gives the items leaves out so many, the first, which are over; it is to be asked before any is sent."""
+        self._position = self._dispatch.done.watermark
+        return self._position
+
+    def send(self, item: Any) -> None:
+        """Have one item done; blocks while nobody has room for it, raises `Finish` once nobody needs more."""
+        self._waiting.append(item if type(item) in self._packing.plain else self._packing.admit(item))
+        if len(self._waiting) >= self._pace.size:
+            self._hand_out()
+            self._pace.passed()
+
+    def send_all(self, items: Iterable[Any]) -> None:
+        """Have each of the items done; raises as `send`."""
+        plain, admit, waiting, pace = self._packing.plain, self._packing.admit, self._waiting, self._pace
+        append, source = self._waiting.append, iter(items)
+        pace.begin()
+        while True:
+            for item in islice(source, pace.size):
+                append(item if type(item) in plain else admit(item))
+            if not waiting and not self._has_more(source):
+                return
+            self._hand_out()
+            pace.passed()
+
+    def _has_more(self, source: Any) -> bool:
+        """Whether there is a next item, which then waits. A look in between may have sent all that waited."""
+        for item in source:
+            self._waiting.append(item if type(item) in self._packing.plain else self._packing.admit(item))
+            return True
+        return False
+
+    def conclude(self) -> None:
+        """The role gives no more: stay until all is over, or until the process is to leave."""
+        try:
+            self._hand_out()
+        except Finish:
+            self._waiting.clear()  # it was never given to anybody
+        while not self._dispatch.settled and not self.control.stopping:
+            self._wait()
+
+    def flush(self) -> bool:
+        """Hand out what waits as far as there is room; nothing of it is worth waking up for room at the socket."""
+        self.attend()
+        return True
+
+    def stir(self) -> None:
+        """Something is said. Nothing is counted before it is given."""
+
+    def attend(self) -> None:
+        """Take in the news, and give what can be given, without waiting."""
+        self._hear()
+        self._give_again()
+        while self._waiting and self.name not in self.control.held and not self.control.finishing:
+            found = self._dispatch.room()
+            if found is None:
+                break
+            self._give_waiting(*found)
+        now_ns = monotonic_ns()
+        if now_ns >= self._look_ns:
+            self._look_ns = now_ns + LOOK_MS * 1_000_000
+            for worker in self._dispatch.to_ask(now_ns):
+                self._send_mark(worker)
+
+    def _hand_out(self) -> None:
+        """Give all that waits, waiting for room; raises Finish."""
+        control = self.control
+        while self._waiting:
+            if self.words[BELL] != control.heard:
+                control.look()
+            self._hear()
+            if self._dispatch.waits_again:
+                self._give_again()
+            found = None if self.name in control.held else self._dispatch.room()
+            if found is not None:
+                self._give_waiting(*found)
+                continue
+            self._wait()
+
+    def _wait(self) -> None:
+        self.attend()
+        if self._dispatch.settled and not self._waiting:
+            return
+        control = self.control
+        pollees = [(self.socket, zmq.POLLIN), (control.socket, zmq.POLLIN)]
+        control.wait(pollees, State.SENDING, self.index, LOOK_MS)
+
+    def _give_waiting(self, worker: bytes, room: int) -> None:
+        items = self._waiting[:room]
+        del self._waiting[:room]
+        positions = range(self._position + 1, self._position + 1 + len(items))
+        self._position += len(items)
+        if positions.start <= self._resumes_to:
+            left = self._dispatch.skip(positions)
+            items = [items[position - positions.start] for position in left]
+            if left:
+                self._send_parcel(self._dispatch.give(worker, left, items, monotonic_ns()))
+        else:
+            self._send_parcel(self._dispatch.give(worker, positions, items, monotonic_ns()))
+
+    def _give_again(self) -> None:
+        dispatch = self._dispatch
+        while dispatch.waits_again:
+            found = dispatch.room()
+            if found is None:
+                return
+            given = dispatch.give_again(*found, monotonic_ns())
+            if given is not None:
+                self._send_parcel(given)
+
+    def _send_parcel(self, given: Given) -> None:
+        payload = self._packing.join(given.items)
+        header = parcels.encode(Parcel(given.number, self._delivery.slot, as_runs(given.positions)))
+        self._note_counts()
+        self.words[self._bytes_sent_at] += len(payload)
+        self._fail("source.before_send")
+        if not self._send_frames_to(given.worker, header, payload):
+            self._dispatch.not_sent(given)
+        self._fail("source.after_send")
+
+    def _send_frames_to(self, peer: bytes, *frames: bytes) -> bool:
+        """Send to one peer; False where it is not there."""
+        try:
+            self.socket.send_multipart([peer, *frames], NOBLOCK, len(frames[-1]) < LARGE_BYTES)
+        except zmq.ZMQError as error:
+            if error.errno not in (errno.EHOSTUNREACH, errno.EAGAIN):
+                raise
+            return False
+        return True
+
+    def _send_mark(self, worker: bytes) -> None:
+        number = self._dispatch.mark(worker, monotonic_ns())
+        if not self._send_frames_to(worker, parcels.encode(Mark(number)), b""):
+            self._dispatch.unreachable(worker)
+
+    def _hear(self) -> None:
+        receive = self.socket.recv_multipart
+        while True:
+            try:
+                frames = receive(NOBLOCK)
+            except zmq.Again:
+                return
+            self._take_in_news(frames)
+
+    def _take_in_news(self, frames: list[bytes]) -> None:
+        peer = frames[0]
+        is_worker = peer.startswith(parcels.WORKER)
+        if len(frames) != 2 or not (is_worker or peer.startswith(parcels.SINK)):
+            self._note_foreign()
+            return
+        if not frames[1]:
+            self._arrived(peer, is_worker=is_worker)
+            return
+        try:
+            told = parcels.decode_up(frames[1])
+            match told:
+                case Acks():
+                    self._acknowledged(told)
+                case Done() if is_worker:
+                    self._dispatch.worked_through(peer, told.number, monotonic_ns())
+                case Bye() if is_worker:
+                    self._dispatch.gone(peer)
+                case _:
+                    self._note_foreign()
+        except MALFORMED:
+            self._note_foreign()
+
+    def _arrived(self, peer: bytes, *, is_worker: bool) -> None:
+        """Somebody has connected, maybe again: what was under way to a worker, or to a sink, may be gone."""
+        if is_worker:
+            self.control.hear()  # of an earlier incarnation's death was told before this one was started
+            if self._dispatch.arrived(peer, monotonic_ns()):
+                self._send_mark(peer)
+        elif self._had_a_sink:
+            for worker in self._dispatch.to_ask(monotonic_ns(), everyone=True):
+                self._send_mark(worker)
+        self._had_a_sink = self._had_a_sink or not is_worker
+
+    def _acknowledged(self, told: Acks) -> None:
+        if told.runs:
+            self._fail("source.before_journal")
+            new = self._dispatch.acknowledge(told.runs, monotonic_ns())
+            if new:
+                self._note(_Over(told.runs))
+            self._fail("source.after_journal")
+        for worker, number in told.marks:
+            self._dispatch.passed(worker, number)
+        self._note_counts()
+
+    def _gone(self, process: str, incarnation: int, hand: int) -> None:
+        """A worker takes no more, the coordinator says, and with which task in hand it died."""
+        worker = parcels.WORKER + f"{process}/{incarnation}".encode()
+        in_hand = parcels.position_in_hand(hand, self._delivery.slot)
+        blamed = self._dispatch.blamed.get(in_hand, 0)
+        aside = self._dispatch.gone(worker, in_hand)
+        if self._dispatch.blamed.get(in_hand, 0) > blamed:
+            self._note(_Blamed(in_hand))
+        for position, item in aside:
+            self._note(_Aside(position))
+            told = bytes(item).decode(errors="replace") if isinstance(item, msgspec.Raw) else repr(item)
+            self.control.say(
+                messages.SetAside(
+                    port=self.name, position=position, deaths=GUILTY_AFTER, item=safe(told)[:_LONGEST_ITEM]
+                )
+            )
+        self._note_counts()
+
+    def _note(self, record: _Over | _Blamed | _Aside) -> None:
+        self._ledger.append(_encode(record))
+        if self._ledger.wants_compaction:
+            self._ledger.compact(map(_encode, self._all_records()))
+
+    def _all_records(self) -> Iterable[_Over | _Blamed | _Aside]:
+        dispatch = self._dispatch
+        yield _Over(dispatch.done.runs())
+        for position, deaths in dispatch.blamed.items():
+            yield from (_Blamed(position) for _ in range(deaths))
+            if deaths >= GUILTY_AFTER:
+                yield _Aside(position)
+
+    def _note_counts(self) -> None:
+        words, base, dispatch = self.words, port_base(self.index), self._dispatch
+        words[self._sent_at] = dispatch.given
+        words[base + ACKED] = dispatch.acknowledged
+        words[base + REDELIVERED] = dispatch.again
+        words[base + ASIDE] = dispatch.aside
+
+
+def _from_the_past(window: int, records: Iterable[bytes]) -> Dispatch:
+    """A source's state as its journal tells it."""
+    done, aside, blamed = Positions(), set[int](), dict[int, int]()
+    for record in map(_decode, records):
+        match record:
+            case _Over(runs):
+                for position in in_runs(runs):
+                    done.add(position)
+            case _Blamed(position):
+                blamed[position] = blamed.get(position, 0) + 1
+            case _Aside(position):
+                done.add(position)
+                aside.add(position)
+    dispatch = Dispatch(window, done=done, aside=len(aside))
+    dispatch.blamed.update(blamed)
+    return dispatch

@@ -1,0 +1,92 @@
+"""What travels where delivery is acknowledged, and how: the messages of sources, workers and sinks. Pure.
+
+Each is a header, and behind that of a `Parcel` or `Results` a payload: the items, packed as a batch is (see `batches`).
+
+    source  -> worker   Parcel, Mark
+    worker  -> sink     Results, Mark
+    worker  -> source   Done, Bye; without an outlet of its own also Acks
+    sink    -> source   Acks
+
+A mark follows what its source gave before it, through the worker and the sink, and comes back in an `Acks`: what was
+given before it and is not acknowledged by then was lost on the way.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from roles.kit.positions import Runs
+
+HAND_BITS: Final = 40
+"""A slot's word for the task in hand: its position in so many bits, above them its source's slot number and 1."""
+
+WORKER: Final = b"W/"
+SINK: Final = b"S/"
+"""How the identity of a connection to a source begins; then come the process and its incarnation, as `worker-1/0`."""
+
+
+class Header(msgspec.Struct, frozen=True, array_like=True, tag=True, forbid_unknown_fields=True):
+    """Base of all headers."""
+
+
+class Parcel(Header, frozen=True, tag="p"):
+    """Tasks for a worker: the `number`-th parcel of a source, whose slot that is, to anybody."""
+
+    number: int
+    slot: int
+    runs: Runs
+
+
+class Mark(Header, frozen=True, tag="m"):
+    """Mark number `number` of `source` for `worker`; the source itself may leave these two out."""
+
+    number: int
+    source: bytes = b""
+    worker: bytes = b""
+
+
+class Results(Header, frozen=True, tag="r"):
+    """Results of a source's tasks, in their order; `counts` says how many of each, null where it is one of each."""
+
+    source: bytes
+    runs: Runs
+    counts: list[int] | None = None
+
+
+class Done(Header, frozen=True, tag="d"):
+    """A worker has worked through this parcel, and all that it was given before it."""
+
+    number: int
+
+
+class Bye(Header, frozen=True, tag="b"):
+    """A worker takes no more."""
+
+
+class Acks(Header, frozen=True, tag="a"):
+    """These tasks are done for good; these marks have passed: worker and number."""
+
+    runs: Runs
+    marks: list[tuple[bytes, int]] = []
+
+
+Up = Done | Bye | Acks
+Forth = Parcel | Mark
+Result = Results | Mark
+
+encode: Final = msgspec.msgpack.Encoder().encode
+decode_up: Final = msgspec.msgpack.Decoder(Up).decode
+decode_forth: Final = msgspec.msgpack.Decoder(Forth).decode
+decode_result: Final = msgspec.msgpack.Decoder(Result).decode
+
+
+def hand(slot: int, position: int) -> int:
+    """The slot's word for a task in hand."""
+    return (slot + 1) << HAND_BITS | position
+
+
+def position_in_hand(word: int, slot: int) -> int:
+    """The position of a task in hand where it is one of this source's; else 0."""
+    return word & ((1 << HAND_BITS) - 1) if word >> HAND_BITS == slot + 1 else 0

@@ -1,0 +1,251 @@
+"""The ports of a worker whose tasks are acknowledged: one takes parcels of tasks, the other passes their results on.
+
+What is sent between two tasks belongs to the first of them. Results travel together, with the names of their tasks, when
+a parcel is worked through or some time has passed. A worker without an outlet acknowledges by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator
+from time import monotonic_ns
+from typing import Any, Final
+
+import zmq
+
+from roles.kit import parcels
+from roles.kit.batches import packing
+from roles.kit.control import Finish
+from roles.kit.delivery import Delivery
+from roles.kit.parcels import Acks, Bye, Done, Mark, Parcel, Results
+from roles.kit.pipeline import Pull, Push
+from roles.kit.ports import LARGE_BYTES, MALFORMED, NOBLOCK, Ended
+from roles.kit.positions import as_runs, in_runs
+from roles.kit.slot import BELL, HAND, State, port_base
+
+YOUNG_NS: Final = 2_000_000
+"""Results wait for others of their parcel for so long, and until the task after that is done."""
+
+
+def _delivery_of(port: Pull | Push) -> Delivery:
+    delivery = port.control.delivery
+    assert delivery is not None
+    return delivery
+
+
+class Pass(Push):
+    """Keeps what the role sends until its task is done, and then sends it on under the task's name."""
+
+    def _prepare(self) -> None:
+        self._batcher = None
+        self._delivery = _delivery_of(self)
+        self._delivery.passer = self
+        self._packing = packing(self.spec.codec)
+        self.results: list[Any] = []
+        self._plain, self._admit, self._append = self._packing.plain, self._packing.admit, self.results.append
+
+    def send(self, item: Any) -> None:
+        """One result of the task in hand."""
+        self._append(item if type(item) in self._plain else self._admit(item))
+
+    def conclude(self) -> None:
+        """The role has done its part: what it has done goes out, and of a task in the middle nothing does."""
+        if self._delivery.taker is not None:
+            self._delivery.taker.conclude()
+
+    def pass_on(self, header: Results | Mark, items: list[Any]) -> None:
+        """Send results, or a mark, to the sink; waits for room, raises Finish once the role is to leave."""
+        payload = self._packing.join(items) if items else b""
+        self._count_sent(len(items), len(payload))
+        frames = [parcels.encode(header), payload]
+        while True:
+            try:
+                self.socket.send_multipart(frames, NOBLOCK, len(payload) < LARGE_BYTES)
+            except zmq.Again:
+                self._await(State.SENDING, zmq.POLLOUT)
+            else:
+                return
+
+
+class Take(Pull):
+    """Takes tasks parcel by parcel and gives them to the role one by one; the next is asked for when one is done."""
+
+    socket_type = zmq.ROUTER
+
+    def _prepare(self) -> None:
+        self._delivery = _delivery_of(self)
+        self._delivery.taker = self
+        self._fail = self._delivery.fail
+        self._split = packing(self.spec.codec).split
+        self._hand_at = port_base(self.index) + HAND
+        self._source = b""
+        self._number = self._slot = 0
+        self._sources: set[bytes] = set()
+        self._rest: Iterator[tuple[int, Any]] = iter(())
+        self._position = 0
+        self._done: list[int] = []
+        self._counts: list[int] = []
+        self._first_done_ns = 0
+        identity = self._delivery.identity(parcels.WORKER)
+        self.socket.set(zmq.ROUTING_ID, identity)
+        self.socket.set(zmq.PROBE_ROUTER, 1)
+        self.socket.set(zmq.IMMEDIATE, 1)
+        self.socket.set(zmq.ROUTER_HANDOVER, 1)
+        self.socket.set_hwm(0)  # the source's window is the limit
+
+    def relay(self, work: Callable[[Any], Any], results: Push) -> None:
+        """As the loop over the tasks that sends what `work` makes of each, and quicker."""
+        words, received_at, hand_at, clock = self.words, self._received_at, self._hand_at, monotonic_ns
+        control, done, send = self.control, self._done, results.send
+        received = words[received_at]
+        while True:
+            in_hand = parcels.hand(self._slot, 0)
+            for position, item in self._rest:
+                words[hand_at] = in_hand | position
+                try:
+                    send(work(item))
+                except BaseException:
+                    self._leave(item, 0)
+                    raise
+                received += 1
+                words[received_at] = received
+                if not done:
+                    self._first_done_ns = clock()
+                done.append(position)
+                if clock() - self._first_done_ns > YOUNG_NS:
+                    self._pass_on()
+                if words[BELL] != control.heard:
+                    self._check_stop()
+            try:
+                self._next_parcel()
+            except Ended:
+                return
+
+    def recv(self) -> Any:
+        """The next task; raises `Ended` at the end of the stream, `Finish` once the role is to leave."""
+        self.settle()
+        self._check_stop()
+        while True:
+            for self._position, item in self._rest:
+                self.words[self._hand_at] = parcels.hand(self._slot, self._position)
+                self._leave(item, 0)
+                return item
+            self._next_parcel()
+
+    def lists(self) -> Iterator[list[Any]]:
+        """The tasks one by one, each a list of its own: each is done for itself."""
+        for item in self:
+            yield [item]
+
+    def _iterate(self) -> Generator[Any]:
+        while True:
+            try:
+                item = self.recv()
+            except Ended:
+                return
+            yield item
+
+    def settle(self) -> None:
+        """The task in hand is done."""
+        if self._in_hand < 0:
+            return
+        self._in_hand, self._item = -1, None
+        self.words[self._received_at] += 1
+        if not self._done:
+            self._first_done_ns = monotonic_ns()
+        self._done.append(self._position)
+        passer = self._delivery.passer
+        if passer is not None:
+            self._counts.append(len(passer.results))
+        if monotonic_ns() - self._first_done_ns > YOUNG_NS:
+            self._pass_on()
+
+    def shut(self) -> None:
+        """No more is taken, and the sources are told so; but not where the role has failed with a task in hand.
+
+        What is said of its end then comes from the coordinator, who knows what is to blame.
+        """
+        if self._in_hand < 0:
+            self.words[self._hand_at] = 0
+            for source in self._sources:
+                self.socket.send_multipart([source, parcels.encode(Bye())])
+        self.socket.close(linger=1000)
+
+    def conclude(self) -> None:
+        """Pass on what is done; once the role is to leave what cannot go at once is left to another worker."""
+        try:
+            self._pass_on()
+        except Finish:
+            self._done.clear()
+
+    @property
+    def packed(self) -> bool:
+        """Tasks are handled one by one."""
+        return False
+
+    def _parcel_is_done(self) -> None:
+        self._fail("worker.after_work")
+        self._pass_on()
+        self.words[self._hand_at] = 0
+        self.socket.send_multipart([self._source, parcels.encode(Done(self._number))])
+        self._number = 0
+
+    def _pass_on(self) -> None:
+        """Send the results of the tasks that are done, under their names, or where there are none acknowledge them."""
+        done, passer = self._done, self._delivery.passer
+        if not done:
+            return
+        runs = as_runs(done)
+        self._fail("worker.before_send")
+        if passer is None:
+            self.socket.send_multipart([self._source, parcels.encode(Acks(runs))])
+        else:
+            self._pass_results(passer, runs)
+        self._fail("worker.after_send")
+        done.clear()
+        self._counts.clear()
+
+    def _pass_results(self, passer: Pass, runs: list[int]) -> None:
+        """What a task in the middle has sent stays behind for it."""
+        count = self._counts[-1] if self._counts else len(self._done)
+        ones = not self._counts or self._counts == list(range(1, count + 1))
+        counts = None if ones else [b - a for a, b in zip([0, *self._counts], self._counts, strict=False)]
+        results = passer.results
+        passer.pass_on(Results(self._source, runs, counts), results[:count])
+        del results[:count]
+
+    def _next_parcel(self) -> None:
+        """The last parcel is done: get hold of the next; raises Finish or Ended where none will come."""
+        if self._number:
+            self._parcel_is_done()
+        while True:
+            self._check_stop()
+            try:
+                frames = self.socket.recv_multipart(NOBLOCK)
+            except zmq.Again:
+                self._await(State.RECEIVING, zmq.POLLIN)
+                continue
+            try:
+                source, header, payload = frames
+                told = parcels.decode_forth(header)
+                if isinstance(told, Mark):
+                    self._pass_mark(source, told)
+                    continue
+                positions, items = in_runs(told.runs), self._split(payload)
+                if len(positions) != len(items):
+                    raise ValueError("cannot read a parcel: it has not as many tasks as positions")  # noqa: TRY301
+            except MALFORMED:
+                self._note_foreign()
+                continue
+            self.words[self._bytes_received_at] += len(payload)
+            self._sources.add(source)
+            self._source, self._number, self._slot = source, told.number, told.slot
+            self._rest = iter(zip(positions, items, strict=True))
+            self._fail("worker.after_receive")
+            return
+
+    def _pass_mark(self, source: bytes, mark: Mark) -> None:
+        me = self._delivery.identity(parcels.WORKER)
+        if self._delivery.passer is None:
+            self.socket.send_multipart([source, parcels.encode(Acks([], [(me, mark.number)]))])
+        else:
+            self._delivery.passer.pass_on(Mark(mark.number, source, me), [])
