@@ -21,7 +21,7 @@ from roles.kit.parcels import Acks, Mark, Results
 from roles.kit.pipeline import Pull
 from roles.kit.ports import MALFORMED, NOBLOCK, Ended
 from roles.kit.positions import Positions, Runs, as_runs, rows
-from roles.kit.slot import DUPLICATES, State, port_base
+from roles.kit.slot import CUMULATIVE, DUPLICATES, State, port_base
 
 PATIENCE_MS: Final = 2
 """Results that have been handled wait for others so long before they are written down and acknowledged."""
@@ -110,7 +110,8 @@ class Keep(Pull):
         self._parcel: tuple[str, list[range]] | None = None
         self._payload = b""
         self._listed = False
-        self._handled = self._keeping.handled
+        self._handled = self.words[self._received_at] = self._keeping.handled
+        self.words[port_base(self.index) + CUMULATIVE] = 1
         self._unwritten: dict[str, list[range]] = {}
         self._payloads: list[bytes] = []
         self._acks: dict[str, list[range]] = {}

@@ -60,8 +60,9 @@ class Count(msgspec.Struct, frozen=True):
 
     Where delivery is acknowledged a source counts tasks: `sent` once however often they were given, `acked` when they
     are done for good, `redelivered` each time more that they were given, `aside` those that it has given up. Its counts
-    are `cumulative`: a later incarnation goes on with those of the earlier ones. `hand` is the task that a worker works
-    on, as `roles.kit.parcels` says, 0 where it is none; and the results that came to a sink twice are `duplicates`.
+    are `cumulative`, as are those of the sink: a later incarnation goes on with what the earlier ones wrote down. `hand`
+    is the task that a worker works on, as `roles.kit.parcels` says, 0 where it is none; and results that came to a sink
+    twice are `duplicates`.
     """
 
     sent: int = 0
@@ -82,12 +83,16 @@ class Count(msgspec.Struct, frozen=True):
     cumulative: int = 0
 
 
+_GOES_ON = ("sent", "received", "acked", "aside", "cumulative")
+_ADDS_UP = ("bytes_sent", "bytes_received", "foreign", "redelivered", "duplicates")
+
+
 def added(past: Count, now: Count) -> Count:
     """Two incarnations' counters as one; connections, and what is in hand, are those of the later."""
     if now.cumulative or past.cumulative:
         return Count(
-            **{name: max(getattr(past, name), getattr(now, name)) for name in ("sent", "acked", "aside", "cumulative")},
-            **{name: getattr(past, name) + getattr(now, name) for name in ("bytes_sent", "foreign", "redelivered")},
+            **{name: max(getattr(past, name), getattr(now, name)) for name in _GOES_ON},
+            **{name: getattr(past, name) + getattr(now, name) for name in _ADDS_UP},
             peers=now.peers,
         )
     sums = {name: getattr(past, name) + getattr(now, name) for name in Count.__struct_fields__}
