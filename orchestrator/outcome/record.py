@@ -169,4 +169,3 @@ def _changed(before: RunStarted, after: RunStarted) -> RunStarted:
         links=tuple(links.values()),
         processes=tuple(processes.values()),
     )
-

@@ -73,9 +73,7 @@ class Coordinator:
         self._joining = Joining(self._crew, self._addresses, self._enrol)
         self._faults = Faults(self._crew, self._books, self._joining, seed=outline.seed)
         self._deliveries = Deliveries(self._crew, self._books)
-        self._reports = Reports(
-            self._crew, self._launcher, self._joining, self._tolerance, self._deliveries
-        )
+        self._reports = Reports(self._crew, self._launcher, self._joining, self._tolerance, self._deliveries)
         self._changes = Changes(
             self._crew, self._books, self._joining, self._adopt, self._succession.outline_now
         )

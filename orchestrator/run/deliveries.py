@@ -1,7 +1,7 @@
 """The books of acknowledged delivery: tasks that are over once they are acknowledged, and their results.
 
-What a dead worker had is given to another, and what a dead sink had not written down comes again. So a death is no reason
-to wait for anything but the last acknowledgement, and what was sent twice is no loss.
+What a dead worker had is given to another, and what a dead sink had not written down comes again. So a death is no
+reason to wait for anything but the last acknowledgement, and what was sent twice is no loss.
 """
 
 from __future__ import annotations
@@ -20,10 +20,12 @@ class TasksBook(Book):
 
     @property
     def received(self) -> int:
+        """Tasks that were acknowledged."""
         return sum(member.count(port).acked for member, port in self.senders)
 
     @property
     def redelivered(self) -> int:
+        """How often a task was given once more."""
         return sum(member.count(port).redelivered for member, port in self.senders)
 
     @property
@@ -33,6 +35,7 @@ class TasksBook(Book):
 
     @property
     def balances(self) -> bool:
+        """All tasks that were given to anybody are over."""
         return self.received + self.aside >= self.sent
 
     @property

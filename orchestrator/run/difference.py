@@ -201,7 +201,12 @@ def _other_tasks(old: Plan, new: Plan) -> str:
 
 def _tasks_of(spec: ProcessSpec) -> object:
     """All that tells which tasks a source gives, and in which order."""
-    return spec.role, spec.replica, spec.replicas, {key: spec.params[key] for key in spec.params if key != "rate"}
+    return (
+        spec.role,
+        spec.replica,
+        spec.replicas,
+        {key: spec.params[key] for key in spec.params if key != "rate"},
+    )
 
 
 def _of_node(end: End) -> tuple[str, str]:

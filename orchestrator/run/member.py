@@ -186,4 +186,3 @@ class Member:
         """The counters of one of its ports, over all incarnations; its peers are those of the present one."""
         now = self.reading.ports.get(port) or Count()
         return added(self.past[port], now) if port in self.past else now
-

@@ -51,7 +51,7 @@ class BookPlan(Value, frozen=True, kw_only=True):
     that keeps no counts. `conduits` are the proxies within; `strangers_send` and `strangers_receive` the
     commands and externals at each side. `sequenced` ones know what their subscribers missed; in those that
     are `retried` clients ask again, so that a lost request is no loss. Where delivery is acknowledged a book is of
-    `tasks`, which are over once their results are kept, or of `results`, which are those of the tasks at `acknowledges`.
+    `tasks`, which are over once their results are kept, or of `results`: those of the tasks at `acknowledges`.
     """
 
     name: str

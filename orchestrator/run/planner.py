@@ -193,7 +193,7 @@ class _Planner:
     def _port(self, kind: str, wires: list[Wire], replica: int, options: dict[str, int | str]) -> PortSpec:
         first = self._pattern.endpoints[wires[0].endpoint]
         marks = [self._pattern.endpoints[wire.endpoint].hwm for wire in wires]
-        part, reach = self._parts.get((wires[0].node, wires[0].port), ("", None))
+        part, reach = self._parts.get((wires[0].node, wires[0].port), (None, None))
         attached = [self._attachment(wire, replica) for wire in wires]
         if part == "keep" and reach is not None:
             attached.append(Attachment(endpoint=reach.tasks, mode="connect", acks=True))
@@ -210,7 +210,7 @@ class _Planner:
             batch=first.batch if kind in ("PUSH", "PULL") else 1,
             sequence=kind in ("PUB", "SUB")
             and any(self._pattern.endpoints[wire.endpoint].sequence for wire in wires),
-            delivery=part,
+            delivery=part or "",
             window=reach.window if reach is not None else 0,
         )
 
@@ -231,7 +231,9 @@ class _Planner:
             for other in one.connectors
             if not self._is_late(other.node)
         )
-        acking = {other.node for reach in self._deliveries if reach.tasks == wire.endpoint for other in reach.keeps}
+        acking = {
+            other.node for reach in self._deliveries if reach.tasks == wire.endpoint for other in reach.keeps
+        }
         peers += sum(self._nodes[node].replicas for node in acking if not self._is_late(node))
         address = self._address(wire, replica, one)
         return Attachment(endpoint=wire.endpoint, mode="bind", address=address, peers=peers)

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from orchestrator.topology.model import Endpoint
 from orchestrator.topology.wiring import Wire
 from orchestrator.topology.zeromq import RECEIVES
 
+Part = Literal["give", "take", "pass", "keep"]
 ACKNOWLEDGED = "at_least_once"
 DEFAULT_WINDOW = 1024
 
@@ -34,9 +36,14 @@ class Reach:
         return tuple(dict.fromkeys(wire.endpoint for wire in self.passes))
 
     @property
-    def parts(self) -> dict[Wire, str]:
+    def parts(self) -> dict[Wire, Part]:
         """The part of each wire, as `roles.kit.spec.PortSpec` names it."""
-        named = (("give", self.gives), ("take", self.takes), ("pass", self.passes), ("keep", self.keeps))
+        named: tuple[tuple[Part, tuple[Wire, ...]], ...] = (
+            ("give", self.gives),
+            ("take", self.takes),
+            ("pass", self.passes),
+            ("keep", self.keeps),
+        )
         return {wire: part for part, wires in named for wire in wires}
 
 
@@ -54,7 +61,9 @@ def gives_tasks(endpoint: str, wires: Iterable[Wire]) -> bool:
     """Whether somebody who takes nothing in pushes at an endpoint; elsewhere results go, if anything does."""
     wires = list(wires)
     taking = {wire.node for wire in wires if wire.kind in RECEIVES}
-    return any(wire.endpoint == endpoint and wire.kind == "PUSH" and wire.node not in taking for wire in wires)
+    return any(
+        wire.endpoint == endpoint and wire.kind == "PUSH" and wire.node not in taking for wire in wires
+    )
 
 
 def _reach(tasks: str, endpoint: Endpoint, wires: list[Wire]) -> Reach:

@@ -34,7 +34,9 @@ def delivery_ends(view: View) -> Iterator[Finding]:
             yield Finding(code=CODE, text=text, path=path, hint=hint, on="key")
         elif view.entire and here and not gives_tasks(name, view.wires):
             text = f"cannot acknowledge what goes through '{name}': no source pushes tasks there"
-            hint = "write it at the endpoint where a source gives tasks to workers; it covers their results, too"
+            hint = (
+                "write it at the endpoint where a source gives tasks to workers; it covers their results, too"
+            )
             yield Finding(code=CODE, text=text, path=path, hint=hint, on="key")
 
 
@@ -90,14 +92,18 @@ def _workers(view: View, reach: Reach) -> Iterator[Finding]:
         outlets = {other.port for other in reach.passes if other.node == wire.node}
         if len(inlets) > 1 or len(outlets) > 1:
             many = inlets if len(inlets) > 1 else outlets
-            text = f"'{wire.node}' has {' and '.join(sorted(many))}: nothing tells which result is of which task"
+            text = (
+                f"'{wire.node}' has {' and '.join(sorted(many))}: nothing tells which result is of which task"
+            )
             yield _finding(path, text, "a worker of acknowledged tasks has one inlet, and one outlet at most")
         for other in _others_of_port(view, wire, reach.tasks):
             text = f"port '{wire.port}' of '{wire.node}' meets '{other}', too: each task has one way"
             yield _finding(path, text, "give the port one endpoint")
     if len(reach.results) > 1:
         text = f"results of '{reach.tasks}' go to {' and '.join(reach.results)}: one sink keeps them"
-        yield _finding(view.path("endpoints", reach.tasks, "delivery"), text, "let all workers push to one endpoint")
+        yield _finding(
+            view.path("endpoints", reach.tasks, "delivery"), text, "let all workers push to one endpoint"
+        )
 
 
 def _sinks(view: View, reach: Reach) -> Iterator[Finding]:
@@ -111,8 +117,10 @@ def _sinks(view: View, reach: Reach) -> Iterator[Finding]:
             text = f"'{wire.node}' keeps the results of '{reach.tasks}' and must be one process"
             yield _finding(path, text, "leave replicas out: one sink alone knows which results it has had")
         if any(other.node == wire.node and other.kind == "PUSH" for other in view.wires):
-            text = f"'{wire.node}' sends on what it takes: acknowledged delivery ends at the first stage behind '{reach.tasks}'"
-            yield _finding(path, text, f"let a sink take the results, or leave delivery out at '{reach.tasks}'")
+            text = f"'{wire.node}' sends on what it takes, and '{reach.tasks}' is acknowledged as far as its results"
+            yield _finding(
+                path, text, f"let a sink take the results, or leave delivery out at '{reach.tasks}'"
+            )
         for other in _others_of_port(view, wire, wire.endpoint):
             text = f"port '{wire.port}' of '{wire.node}' meets '{other}', too: what comes there is not acknowledged"
             yield _finding(path, text, "give the port one endpoint")
@@ -146,7 +154,9 @@ def delivery_options(view: View) -> Iterator[Finding]:
         for port, options in written.items():
             for option in sorted(set(options) & _OWN_OPTIONS) if (node, port) in ports else ():
                 path = view.node_path(node, "options", port, option)
-                text = f"cannot set {option} at '{port}' of '{node}': acknowledged delivery needs it for itself"
+                text = (
+                    f"cannot set {option} at '{port}' of '{node}': acknowledged delivery needs it for itself"
+                )
                 yield Finding(code=CODE, text=text, path=path, hint="leave it out", on="key")
 
 

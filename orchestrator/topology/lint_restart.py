@@ -22,7 +22,10 @@ def restarted_sources(view: View) -> Iterator[Finding]:
 def goes_on(view: View, name: str) -> bool:
     """Whether a source that is restarted knows what was done for good: all that it sends is acknowledged."""
     acknowledged = {
-        wire for reach in reaches(view.pattern.endpoints, view.wires) for wire in reach.gives if wire.node == name
+        wire
+        for reach in reaches(view.pattern.endpoints, view.wires)
+        for wire in reach.gives
+        if wire.node == name
     }
     return bool(acknowledged) and all(
         wire in acknowledged for wire in view.wires if wire.node == name and wire.kind in SENDS

@@ -55,9 +55,10 @@ class Collector(Role):
         keeping.replays = self.fold is not None
         self.handled = keeping.handled
         codec = next(port.codec for port in self.spec.ports if port.delivery == "keep")
-        for payload in keeping.payloads if self.fold is not None else ():
-            for item in packing(codec).split(payload):
-                self.total = self.fold(self.total, item)
+        if self.fold is not None:
+            for payload in keeping.payloads:
+                for item in packing(codec).split(payload):
+                    self.total = self.fold(self.total, item)
         keeping.payloads.clear()
 
     def _written_bytes(self) -> int:

@@ -95,8 +95,8 @@ class Control:
     never equals the bell again, so that each later `send` looks, and raises; as long as a port is `held`, so that each
     looks, and waits. Before it waits, all that waits at `outlets` is sent. `on_joined` is called when somebody has
     connected in the middle of the run, `on_hold` and `on_release` with the name of a port, which `on_hold` tells how
-    many of its peers have left. `on_gone` is told of workers that take no more: process, incarnation, what it had in hand.
-    `delivery` is what ports share where delivery is acknowledged.
+    many of its peers have left. `on_gone` is told of workers that take no more: process, incarnation, what was in
+    its hands. `delivery` is what ports share where delivery is acknowledged.
     """
 
     def __init__(self, socket: zmq.Socket[bytes], words: Words) -> None:

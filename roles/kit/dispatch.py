@@ -2,7 +2,8 @@
 
 A task is *waiting again*, *held* by one worker, or over: acknowledged, or set aside. Nobody holds more than `window`
 tasks. Below that a worker is given as much as it works through within `AHEAD_NS`, going by what it has said to have
-done, so that a slow one holds one task and a fast one never runs dry while acknowledgements are on their way.
+done, so that a slow one hoards nothing and a fast one never runs dry while acknowledgements are on their way. At the
+end of the stream a slow one is given no task that others would be done with sooner.
 """
 
 from __future__ import annotations
@@ -15,7 +16,10 @@ from typing import Any, Final
 from roles.kit.positions import Positions, Runs, rows
 
 AHEAD_NS: Final = 10_000_000
-"""A worker may hold work for so long, but one task at least."""
+"""A worker may hold work for so long."""
+
+LEAST_AHEAD: Final = 2
+"""However slow it is, a worker may have one task in hand and the next one beside it."""
 
 PARCEL_NS: Final = 2_000_000
 """A parcel should be worked through within so long, since its results travel together."""
@@ -68,13 +72,16 @@ class Dispatch:
     how many deaths each task is to blame. `given` counts tasks, `again` those that were given once more.
     """
 
-    def __init__(self, window: int, *, done: Positions | None = None, aside: int = 0) -> None:
+    def __init__(
+        self, window: int, *, done: Positions | None = None, aside: int = 0, most: int = MOST_IN_PARCEL
+    ) -> None:
         self.done = done or Positions()
         self.given = len(self.done)
         self.aside = aside
         self.again = 0
         self.blamed: dict[int, int] = {}
         self._window = window
+        self._most = most
         self._workers: dict[bytes, Worker] = {}
         self._turn: deque[bytes] = deque()
         self._items: dict[int, Any] = {}
@@ -96,6 +103,11 @@ class Dispatch:
     def unsettled(self) -> int:
         """How many are not."""
         return len(self._items)
+
+    @property
+    def waiting_again(self) -> int:
+        """How many tasks wait to be given once more, some of which may be over by now."""
+        return len(self._waiting)
 
     @property
     def waits_again(self) -> bool:
@@ -148,23 +160,45 @@ class Dispatch:
         self.blamed[position] = self.blamed.get(position, 0) + 1
         return self.blamed[position] >= GUILTY_AFTER
 
-    def room(self) -> tuple[bytes, int] | None:
-        """The worker whose turn it is, and how many tasks it may be given; None where nobody has room."""
+    def room(self, now_ns: int = 0, left: int | None = None) -> tuple[bytes, int] | None:
+        """The worker whose turn it is, and how many tasks it may be given; None where nobody has room.
+
+        Where so many tasks are `left` in all, nobody is given one that the others would be done with sooner.
+        """
         turn = self._turn
         for _ in range(len(turn)):
             name = turn[0]
             turn.rotate(-1)
-            room = self._room_of(self._workers[name])
-            if room > 0:
+            worker = self._workers[name]
+            room = self._room_of(worker)
+            if room > 0 and (left is None or not self._holds_up(worker, left, now_ns)):
                 return name, room
         return None
 
     def _room_of(self, worker: Worker) -> int:
         if not worker.present:
             return 0
-        ahead = AHEAD_NS // worker.task_ns if worker.task_ns else 1
-        room = min(max(1, ahead) - worker.backlog, self._window - len(worker.held), worker.size)
-        return room if room < MOST_IN_PARCEL else MOST_IN_PARCEL
+        ahead = max(LEAST_AHEAD, AHEAD_NS // worker.task_ns) if worker.task_ns else 1
+        room = min(ahead - worker.backlog, self._window - len(worker.held), worker.size)
+        return min(room, self._most)
+
+    def _holds_up(self, worker: Worker, left: int, now_ns: int) -> bool:
+        """Whether the others would have done all that is left before this worker had done one task more."""
+        others = [
+            other for other in self._workers.values() if other is not worker and self._gets_on(other, now_ns)
+        ]
+        if not worker.task_ns or not others:
+            return False
+        soonest_ns = min((other.backlog + 1) * other.task_ns for other in others)
+        ahead = left + sum(other.backlog for other in others)
+        together_ns = ahead / sum(1 / other.task_ns for other in others)
+        return (worker.backlog + 1) * worker.task_ns > max(soonest_ns, together_ns)
+
+    @staticmethod
+    def _gets_on(worker: Worker, now_ns: int) -> bool:
+        """Whether a worker can be expected to take more soon: it is there, and takes no longer than it did."""
+        late = bool(worker.backlog) and now_ns - worker.busy_since_ns > 4 * worker.task_ns + QUIET_NS
+        return worker.present and worker.task_ns > 0 and not late
 
     def give(self, name: bytes, positions: Sequence[int], items: list[Any], now_ns: int) -> Given:
         """Have a worker given tasks that nobody has had, in their order."""
@@ -279,4 +313,3 @@ class Dispatch:
     def skip(self, positions: Iterable[int]) -> list[int]:
         """Of these positions those that are not over."""
         return [position for position in positions if position not in self.done]
-

@@ -18,7 +18,13 @@ STEPS: Final = frozenset(
     {
         *("source.before_send", "source.after_send", "source.before_journal", "source.after_journal"),
         *("worker.after_receive", "worker.after_work", "worker.before_send", "worker.after_send"),
-        *("sink.after_receive", "sink.before_write", "sink.before_log", "sink.before_sync", "sink.before_ack"),
+        *(
+            "sink.after_receive",
+            "sink.before_write",
+            "sink.before_log",
+            "sink.before_sync",
+            "sink.before_ack",
+        ),
         *("sink.after_ack",),
     }
 )
@@ -40,7 +46,7 @@ def watch(file: Unsynced) -> None:
 
 
 def armed(environment: Mapping[str, str], process: str, incarnation: int) -> Callable[[str], None] | None:
-    """What a process is to call at each step; None where no failpoint is meant for it. Raises ValueError for nonsense."""
+    """What a process is to call at each step; None where none is meant for it. Raises ValueError for nonsense."""
     written = environment.get(VARIABLE, "")
     if not written or incarnation:
         return None

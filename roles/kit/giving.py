@@ -68,12 +68,13 @@ class Give(Push):
         self._fail = delivery.fail
         self._packing = packing(self.spec.codec)
         self._ledger = Ledger(delivery.folder / f"{delivery.process}.journal")
-        self._dispatch = _from_the_past(self.spec.window, self._ledger.records)
+        self._most = self.spec.batch if self.spec.batch > 1 else MOST_IN_PARCEL
+        self._dispatch = _from_the_past(self.spec.window, self._most, self._ledger.records)
         self._resumes_to = self._dispatch.done.last
         self._position = 0
         self._waiting: list[Any] = []
-        self._pace = Pace(MOST_IN_PARCEL)
-        self._had_a_sink = False
+        self._pace = Pace(self._most)
+        self._had_a_sink = self._ends = False
         self._look_ns = 0
         self.socket.set(zmq.ROUTING_ID, delivery.process.encode())
         self.socket.set(zmq.ROUTER_MANDATORY, 1)
@@ -87,7 +88,7 @@ class Give(Push):
         self._note_counts()
 
     def begin_after(self) -> int:
-        """Whoever gives the items leaves out so many, the first, which are over; it is to be asked before any is sent."""
+        """Whoever makes the items leaves out the first ones, so many, which are over; asked before any is sent."""
         self._position = self._dispatch.done.watermark
         return self._position
 
@@ -95,31 +96,29 @@ class Give(Push):
         """Have one item done; blocks while nobody has room for it, raises `Finish` once nobody needs more."""
         self._waiting.append(item if type(item) in self._packing.plain else self._packing.admit(item))
         if len(self._waiting) >= self._pace.size:
-            self._hand_out()
             self._pace.passed()
+            self._hand_out()
+            self._pace.begin()
 
     def send_all(self, items: Iterable[Any]) -> None:
-        """Have each of the items done; raises as `send`."""
+        """Have each of the items done; raises as `send`. It looks ahead a little, to know the end when it is near."""
         plain, admit, waiting, pace = self._packing.plain, self._packing.admit, self._waiting, self._pace
         append, source = self._waiting.append, iter(items)
-        pace.begin()
-        while True:
-            for item in islice(source, pace.size):
+        while not self._ends:
+            wanted, come = max(0, pace.size - len(waiting)), 0
+            pace.begin()
+            for item in islice(source, wanted):
                 append(item if type(item) in plain else admit(item))
-            if not waiting and not self._has_more(source):
-                return
-            self._hand_out()
-            pace.passed()
-
-    def _has_more(self, source: Any) -> bool:
-        """Whether there is a next item, which then waits. A look in between may have sent all that waited."""
-        for item in source:
-            self._waiting.append(item if type(item) in self._packing.plain else self._packing.admit(item))
-            return True
-        return False
+                come += 1
+            self._ends = come < wanted
+            if come:
+                pace.passed()
+            self._hand_out(0 if self._ends else pace.size // 2)
+        self._ends = False
 
     def conclude(self) -> None:
         """The role gives no more: stay until all is over, or until the process is to leave."""
+        self._ends = True
         try:
             self._hand_out()
         except Finish:
@@ -140,7 +139,7 @@ class Give(Push):
         self._hear()
         self._give_again()
         while self._waiting and self.name not in self.control.held and not self.control.finishing:
-            found = self._dispatch.room()
+            found = self._room()
             if found is None:
                 break
             self._give_waiting(*found)
@@ -150,16 +149,22 @@ class Give(Push):
             for worker in self._dispatch.to_ask(now_ns):
                 self._send_mark(worker)
 
-    def _hand_out(self) -> None:
-        """Give all that waits, waiting for room; raises Finish."""
+    def _room(self) -> tuple[bytes, int] | None:
+        """Who may be given how many tasks."""
+        if not self._ends:
+            return self._dispatch.room()
+        return self._dispatch.room(monotonic_ns(), len(self._waiting) + self._dispatch.waiting_again)
+
+    def _hand_out(self, keep: int = 0) -> None:
+        """Give what waits, but for so many, waiting for room; raises Finish."""
         control = self.control
-        while self._waiting:
+        while len(self._waiting) > keep:
             if self.words[BELL] != control.heard:
                 control.look()
             self._hear()
             if self._dispatch.waits_again:
                 self._give_again()
-            found = None if self.name in control.held else self._dispatch.room()
+            found = None if self.name in control.held else self._room()
             if found is not None:
                 self._give_waiting(*found)
                 continue
@@ -189,7 +194,7 @@ class Give(Push):
     def _give_again(self) -> None:
         dispatch = self._dispatch
         while dispatch.waits_again:
-            found = dispatch.room()
+            found = self._room()
             if found is None:
                 return
             given = dispatch.give_again(*found, monotonic_ns())
@@ -314,7 +319,7 @@ class Give(Push):
         words[base + ASIDE] = dispatch.aside
 
 
-def _from_the_past(window: int, records: Iterable[bytes]) -> Dispatch:
+def _from_the_past(window: int, most: int, records: Iterable[bytes]) -> Dispatch:
     """A source's state as its journal tells it."""
     done, aside, blamed = Positions(), set[int](), dict[int, int]()
     for record in map(_decode, records):
@@ -327,6 +332,6 @@ def _from_the_past(window: int, records: Iterable[bytes]) -> Dispatch:
             case _Aside(position):
                 done.add(position)
                 aside.add(position)
-    dispatch = Dispatch(window, done=done, aside=len(aside))
+    dispatch = Dispatch(window, done=done, aside=len(aside), most=most)
     dispatch.blamed.update(blamed)
     return dispatch

@@ -97,7 +97,7 @@ class Keeping:
 
 
 class Keep(Pull):
-    """Gives the role the results of each task once, and acknowledges the task when they are handled and written down."""
+    """Gives the role the results of each task once, and acknowledges a task when they are handled and written down."""
 
     def _prepare(self) -> None:
         delivery = self.control.delivery
@@ -125,7 +125,7 @@ class Keep(Pull):
         acks.set(zmq.IMMEDIATE, 1)
         acks.set(zmq.ROUTER_HANDOVER, 1)
         acks.set_hwm(0)
-        self.acks = acks
+        self.acks = self._acks_socket = acks
 
     @property
     def packed(self) -> bool:
@@ -314,7 +314,7 @@ class Keep(Pull):
             self._payloads.clear()
         for source in dict.fromkeys([*self._acks, *self._marks]):
             told = Acks(_runs_of(self._acks.get(source, [])), self._marks.get(source, []))
-            self.acks.send_multipart([source.encode(), parcels.encode(told)])
+            self._acks_socket.send_multipart([source.encode(), parcels.encode(told)])
         if self._acks:
             self._fail("sink.after_ack")
         self._acks.clear()

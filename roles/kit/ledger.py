@@ -1,7 +1,7 @@
-"""Files of records that are only ever appended to, and that outlive their process: the ledgers of acknowledged delivery.
+"""Files of records that are only appended to, and that outlive their process: the ledgers of acknowledged delivery.
 
-A record is its length and a checksum, four bytes each, and then its bytes. What was cut off in the middle of a record by
-a death is cut away at the next opening.
+A record is its length and a checksum, four bytes each, and then its bytes. What was cut off in the middle of a record
+by a death is cut away at the next opening.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The control channel's messages: what a process and the coordinator say to each other, and their encoding.
 
-Upwards: Hello, Bound, Ready, Held, SetAside, Finished, Failed. Downwards: Connect, Joined, Go, Hold, Release, Gone, End,
-Finish, Stop, Repeat. Each is one frame: a version byte, then msgpack with the message's name as its tag.
+Upwards: Hello, Bound, Ready, Held, SetAside, Finished, Failed. Downwards: Connect, Joined, Go, Hold, Release, Gone,
+End, Finish, Stop, Repeat. Each is one frame: a version byte, then msgpack with the message's name as its tag.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ class Release(Message, frozen=True, kw_only=True):
 
 
 class Gone(Message, frozen=True, kw_only=True):
-    """That incarnation of a worker takes no more; where it died, `hand` is its slot's word for the task in its hands."""
+    """That incarnation of a worker takes no more; if it died, `hand` is its slot's word for the task in its hands."""
 
     process: str
     incarnation: int

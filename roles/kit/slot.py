@@ -30,7 +30,9 @@ SLOT_WORDS = HEAD_WORDS + PORT_WORDS * MAX_PORTS
 WORD_BYTES = 8
 
 STATE, BELL, GO_NS, WAITED_NS, WAIT_SINCE_NS, FINISHED_NS, CPU_US, MAX_RSS = range(HEAD_WORDS)
-SENT, RECEIVED, BYTES_SENT, BYTES_RECEIVED, PEERS, FOREIGN, MISSED, GAPS, DUPLICATES, RETRIED, LATE = range(11)
+SENT, RECEIVED, BYTES_SENT, BYTES_RECEIVED, PEERS, FOREIGN, MISSED, GAPS, DUPLICATES, RETRIED, LATE = range(
+    11
+)
 ACKED, REDELIVERED, ASIDE, HAND, CUMULATIVE = range(11, PORT_WORDS)
 
 Words = memoryview
@@ -60,8 +62,8 @@ class Count(msgspec.Struct, frozen=True):
 
     Where delivery is acknowledged a source counts tasks: `sent` once however often they were given, `acked` when they
     are done for good, `redelivered` each time more that they were given, `aside` those that it has given up. Its counts
-    are `cumulative`, as are those of the sink: a later incarnation goes on with what the earlier ones wrote down. `hand`
-    is the task that a worker works on, as `roles.kit.parcels` says, 0 where it is none; and results that came to a sink
+    are `cumulative`, as are the sink's: a later incarnation goes on with what the earlier ones wrote down. `hand` is
+    the task that a worker works on, as `roles.kit.parcels` says, 0 where it is none; and results that came to a sink
     twice are `duplicates`.
     """
 

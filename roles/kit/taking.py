@@ -1,7 +1,7 @@
 """The ports of a worker whose tasks are acknowledged: one takes parcels of tasks, the other passes their results on.
 
-What is sent between two tasks belongs to the first of them. Results travel together, with the names of their tasks, when
-a parcel is worked through or some time has passed. A worker without an outlet acknowledges by itself.
+What is sent between two tasks belongs to the first of them. Results travel together, with the names of their tasks,
+when a parcel is worked through or some time has passed. A worker without an outlet acknowledges by itself.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from roles.kit import parcels
 from roles.kit.batches import packing
 from roles.kit.control import Finish
 from roles.kit.delivery import Delivery
-from roles.kit.parcels import Acks, Bye, Done, Mark, Parcel, Results
+from roles.kit.parcels import Acks, Bye, Done, Mark, Results
 from roles.kit.pipeline import Pull, Push
 from roles.kit.ports import LARGE_BYTES, MALFORMED, NOBLOCK, Ended
 from roles.kit.positions import as_runs, in_runs
@@ -125,8 +125,9 @@ class Take(Pull):
         self.settle()
         self._check_stop()
         while True:
-            for self._position, item in self._rest:
-                self.words[self._hand_at] = parcels.hand(self._slot, self._position)
+            for position, item in self._rest:
+                self._position = position
+                self.words[self._hand_at] = parcels.hand(self._slot, position)
                 self._leave(item, 0)
                 return item
             self._next_parcel()
@@ -232,7 +233,7 @@ class Take(Pull):
                     continue
                 positions, items = in_runs(told.runs), self._split(payload)
                 if len(positions) != len(items):
-                    raise ValueError("cannot read a parcel: it has not as many tasks as positions")  # noqa: TRY301
+                    raise ValueError("cannot read a parcel: it has not as many tasks as positions")
             except MALFORMED:
                 self._note_foreign()
                 continue
