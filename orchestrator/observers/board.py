@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from orchestrator.run.events import Known, ProcessAdded, ProcessEnded, Progress, RunStarted
 from orchestrator.run.outlines import ProcessOutline
-from roles.kit.slot import Count
+from roles.kit.slot import Count, added
 
 MOST_ROWS = 20
 """With more processes than this, a row stands for a node."""
@@ -48,7 +48,7 @@ class Board:
         self._outlines = sorted(start.processes, key=_stage)
         self._totals = totals
         self._counts: dict[str, tuple[int, int]] = {}
-        self._before: dict[str, tuple[int, int]] = {}
+        self._before: dict[str, dict[str, Count]] = {}
         self._past: deque[tuple[float, dict[str, tuple[int, int]]]] = deque()
 
     def take(self, event: Known) -> None:
@@ -59,24 +59,29 @@ class Board:
             case ProcessAdded():
                 self._outlines = sorted([*self._outlines, event.outline], key=_stage)
             case ProcessEnded():
-                total = self._with_before(event.process, event.ports)
-                self._counts[event.process] = self._before[event.process] = total
+                self._counts[event.process] = self._totals_of(event.process, event.ports)
+                self._before[event.process] = self._with_before(event.process, event.ports)
             case _:
                 pass
 
     def _read(self, progress: Progress) -> None:
         """Of the processes that live no more the last reading stands."""
         for name, reading in progress.readings.items():
-            self._counts[name] = self._with_before(name, reading.ports)
+            self._counts[name] = self._totals_of(name, reading.ports)
         self._past.append((progress.at_s, dict(self._counts)))
         while len(self._past) > 2 and self._past[1][0] <= progress.at_s - _WINDOW_S:
             self._past.popleft()
 
-    def _with_before(self, process: str, ports: Mapping[str, Count]) -> tuple[int, int]:
+    def _totals_of(self, process: str, ports: Mapping[str, Count]) -> tuple[int, int]:
         """What a process received and sent, its earlier incarnations included."""
-        received, sent = self._before.get(process, (0, 0))
-        counts = ports.values()
-        return received + sum(one.received for one in counts), sent + sum(one.sent for one in counts)
+        counts = self._with_before(process, ports).values()
+        return sum(one.received for one in counts), sum(one.sent for one in counts)
+
+    def _with_before(self, process: str, ports: Mapping[str, Count]) -> dict[str, Count]:
+        before = self._before.get(process)
+        if before is None:
+            return dict(ports)
+        return before | {port: added(before.get(port, Count()), count) for port, count in ports.items()}
 
     def rows(self, *, by_node: bool = False) -> list[Row]:
         """A row a process, or a node where there are many or `by_node` asks for it, in launch order."""

@@ -151,7 +151,7 @@ def link_lines(links: Sequence[LinkSummary], style: Style, *, layout: Layout = t
         return []
     extra = [
         name
-        for name in ("unread", "foreign", "duplicates")
+        for name in ("unread", "foreign", "duplicates", "redelivered")
         if any(getattr(link, name) for link in books.values())
     ]
     rows: list[list[Cell]] = []

@@ -53,11 +53,6 @@ class _Planner:
         self._groups = joined(self._traffics, proxies)
         self._group_of = {one.endpoint: group for group in self._groups for one in group}
         self._deliveries = reaches(self._pattern.endpoints, self._wires)
-        self._parts = {
-            (wire.node, wire.port): (part, reach)
-            for reach in self._deliveries
-            for wire, part in reach.parts.items()
-        }
 
     def plan(self) -> Plan:
         """The whole plan."""
@@ -193,10 +188,14 @@ class _Planner:
     def _port(self, kind: str, wires: list[Wire], replica: int, options: dict[str, int | str]) -> PortSpec:
         first = self._pattern.endpoints[wires[0].endpoint]
         marks = [self._pattern.endpoints[wire.endpoint].hwm for wire in wires]
-        part, reach = self._parts.get((wires[0].node, wires[0].port), (None, None))
+        mine = [
+            (reach, part) for reach in self._deliveries for wire, part in reach.parts.items() if wire in wires
+        ]
         attached = [self._attachment(wire, replica) for wire in wires]
-        if part == "keep" and reach is not None:
-            attached.append(Attachment(endpoint=reach.tasks, mode="connect", acks=True))
+        attached += [
+            Attachment(endpoint=reach.tasks, mode="connect", acks=True)
+            for reach in dict.fromkeys(reach for reach, part in mine if part == "keep")
+        ]
         return PortSpec(
             name=wires[0].port,
             kind=kind,
@@ -210,8 +209,8 @@ class _Planner:
             batch=first.batch if kind in ("PUSH", "PULL") else 1,
             sequence=kind in ("PUB", "SUB")
             and any(self._pattern.endpoints[wire.endpoint].sequence for wire in wires),
-            delivery=part or "",
-            window=reach.window if reach is not None else 0,
+            delivery=next((part for _, part in mine), ""),
+            window=min((reach.window for reach, _ in mine), default=0),
         )
 
     def _bare_ports(self, name: str, replica: int) -> tuple[PortSpec, ...]:

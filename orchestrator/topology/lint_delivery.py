@@ -128,7 +128,7 @@ def _sinks(view: View, reach: Reach) -> Iterator[Finding]:
     if len(keepers) > 1:
         text = f"results of '{reach.tasks}' are shared out among {' and '.join(sorted(keepers))}: one sink keeps them"
         yield Finding(code=CODE, text=text, path=delivery, hint="let one node pull the results")
-    workers = {wire.node for wire in reach.takes}
+    workers = {wire.node for other in reaches(view.pattern.endpoints, view.wires) for wire in other.takes}
     for wire, path in view.wires.items():
         if wire.endpoint in reach.results and wire.kind == "PUSH" and wire.node not in workers:
             text = f"'{wire.node}' pushes to '{wire.endpoint}', where the results of '{reach.tasks}' are acknowledged"

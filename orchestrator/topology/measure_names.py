@@ -17,7 +17,7 @@ SPREADS = ("min", "max", "mean", "jain")
 COMMAND_MEASURES = ("exit_code", "elapsed_s")
 """What is known of a program that is none of our roles."""
 
-LINK_MEASURES = ("sent", "received", "lost", "unread", "duplicates", "foreign")
+LINK_MEASURES = ("sent", "received", "lost", "unread", "duplicates", "redelivered", "foreign")
 REPLY_MEASURES = ("replies.sent", "replies.received", "replies.lost")
 ENDPOINT_MEASURES = (*LINK_MEASURES, *REPLY_MEASURES)
 """Measures of endpoints; those of the way back are the replies'."""

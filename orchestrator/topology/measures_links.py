@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 
+from orchestrator.topology.delivery import Reach, reaches
 from orchestrator.topology.measure_names import REPLY_MEASURES
 from orchestrator.topology.measures_nodes import MeasureError
 from orchestrator.topology.traffic import Traffic, joined, traffic
@@ -16,6 +17,7 @@ _WAS = {
     "lost": "was lost",
     "unread": "was left unread",
     "duplicates": "came twice",
+    "redelivered": "was given again",
     "foreign": "was none of ours",
 }
 _NUMBER_THEM = "write sequence: true at the endpoint"
@@ -50,8 +52,8 @@ class LinkMeasures:
             counting = senders if what == "sent" else receivers
             return ("", "") if any(map(self._counts, counting)) else (why, "")
         is_feed = one.kind == "publish_subscribe"
-        if what == "duplicates" and not is_feed:
-            return "only updates with numbers have it", ""
+        if what == "redelivered" or (what == "duplicates" and not is_feed):
+            return self._why_not_twice(one.endpoint, what)
         if blind:
             return why, ""
         is_numbered = all(self._view.pattern.endpoints[each.endpoint].sequence for each in group)
@@ -61,6 +63,20 @@ class LinkMeasures:
             hint = _NUMBER_THEM if what == "lost" else ""
             return "publish-subscribe drops what nobody wants", hint
         return "", ""
+
+    def _why_not_twice(self, endpoint: str, what: str) -> tuple[str, str]:
+        """Of acknowledged tasks it is known how often they were given again, of their results what came twice."""
+        tasks = {reach.tasks for reach in self._reaches}
+        results = {name for reach in self._reaches for name in reach.results}
+        if endpoint in (tasks if what == "redelivered" else results):
+            return "", ""
+        if what == "redelivered":
+            return "only acknowledged tasks are", "write delivery: at_least_once where a source gives tasks"
+        return "only updates with numbers have it, and results of acknowledged tasks", ""
+
+    @functools.cached_property
+    def _reaches(self) -> list[Reach]:
+        return reaches(self._view.pattern.endpoints, self._view.wires)
 
     def _counts(self, wire: Wire) -> bool:
         return bool(wire.port) and wire.node not in self._proxies

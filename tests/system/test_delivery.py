@@ -62,7 +62,12 @@ def test_a_run_without_deaths_gives_each_task_once(project, engine):
     outcome = project.run("--engine", engine).balanced()
     assert sorted(done(project)) == list(range(1, 2001))
     tasks, results = outcome.links["tasks"], outcome.links["results"]
-    assert (tasks["sent"], tasks["received"], tasks["redelivered"], tasks["duplicates"]) == (2000, 2000, 0, None)
+    assert (tasks["sent"], tasks["received"], tasks["redelivered"], tasks["duplicates"]) == (
+        2000,
+        2000,
+        0,
+        None,
+    )
     assert (results["received"], results["redelivered"], results["duplicates"]) == (2000, None, 0)
     assert (outcome.sent("ventilator-1", "tasks"), outcome.received("sink-1", "results")) == (2000, 2000)
 
@@ -76,17 +81,27 @@ def test_somebody_is_killed_50_times_and_each_result_is_there_once(project):
     project.topology(pipeline(tasks=tasks, ventilator=f"params: {{count: {TASKS}, rate: {rate}}}"))
     run = project.start("--timeout", "60m")
     run.wait_for("RunReady")
-    victims = ["worker-1", "worker-2", "worker-3", "worker-1", "worker-2", "worker-3", "sink-1", "ventilator-1"]
+    victims = [
+        "worker-1",
+        "worker-2",
+        "worker-3",
+        "worker-1",
+        "worker-2",
+        "worker-3",
+        "sink-1",
+        "ventilator-1",
+    ]
     kills = dict.fromkeys(victims, 0)
     for kill in range(KILLS):
         due = (kill + 1) * TASKS // (KILLS + 2)
-        wait_until(lambda due=due: lines(project) >= due, f"{due} results before kill {kill} (seed {SEED})", 300)
+        wait_until(
+            lambda due=due: lines(project) >= due, f"{due} results before kill {kill} (seed {SEED})", 300
+        )
         victim = chance.choice(victims)
         launched = run.wait_for("ProcessLaunched", process=victim, incarnation=kills[victim])
         os.kill(launched["pid"], signal.SIGKILL)
         kills[victim] += 1
     outcome = run.outcome(300).passed()
-    print(f"seed {SEED}: killed {kills}; {outcome.links}")
     assert len(run.events("ProcessEnded", signal="SIGKILL")) == KILLS
     assert sorted(done(project)) == list(range(1, TASKS + 1))
     link = outcome.links["tasks"]
@@ -140,7 +155,9 @@ def test_what_is_acknowledged_outlives_a_loss_of_power(project, step):
 def test_a_total_is_right_though_its_sink_is_killed(project):
     project.write("mine.py", "def add(total, item):\n    return (total or 0) + item\n")
     project.topology(
-        pipeline(ventilator="params: {count: 200, rate: 2000}", sink='params: {fold: "mine:add", into: done.jsonl}')
+        pipeline(
+            ventilator="params: {count: 200, rate: 2000}", sink='params: {fold: "mine:add", into: done.jsonl}'
+        )
     )
     run = project.start(environment={"ORCHESTRATOR_FAIL": "sink.after_ack:5=kill"})
     run.outcome().passed()
@@ -150,8 +167,12 @@ def test_a_total_is_right_though_its_sink_is_killed(project):
 
 def test_a_task_has_none_or_many_results(project):
     project.write("mine.py", "def many(n):\n    for _ in range(n % 3):\n        yield [n]\n")
-    project.topology(pipeline(ventilator="params: {count: 300, rate: 3000}", worker='params: {call: "mine:many"}'))
-    run = project.start(environment={"ORCHESTRATOR_FAIL": "worker-1@worker.before_send:7=kill,sink.before_ack:9=kill"})
+    project.topology(
+        pipeline(ventilator="params: {count: 300, rate: 3000}", worker='params: {call: "mine:many"}')
+    )
+    run = project.start(
+        environment={"ORCHESTRATOR_FAIL": "worker-1@worker.before_send:7=kill,sink.before_ack:9=kill"}
+    )
     outcome = run.outcome().passed()
     assert sorted(done(project)) == sorted([n] for n in range(1, 301) for _ in range(n % 3))
     assert (outcome.links["tasks"]["received"], outcome.links["results"]["received"]) == (300, 300)

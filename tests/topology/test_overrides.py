@@ -113,9 +113,9 @@ def test_faults_are_items_of_a_list():
         ),
         ("pipeline.faults.0.at", "1s", "'faults' must be a list, not a mapping [value]"),
         (
-            "pipeline.endpoints.tasks.delivery",
-            "at_least_once",
-            "cannot use 'delivery': this version does not support it yet [not-supported]",
+            "pipeline.endpoints.tasks.security",
+            "curve",
+            "cannot use 'security': this version does not support it yet [not-supported]",
         ),
         (
             "pipeline.nodes.worker.restart",

@@ -326,7 +326,9 @@ class World:
         for outbox in self.outboxes.values():
             for _ in range(self.chance.randrange(len(outbox) + 1)):
                 outbox.popleft()
-        self.to_source = deque(one for one in self.to_source if self.chance.random() < 0.5 or one[0] == "done")
+        self.to_source = deque(
+            one for one in self.to_source if self.chance.random() < 0.5 or one[0] == "done"
+        )
         self.ask(everyone=True)
 
 

@@ -95,7 +95,11 @@ def test_a_cut_file_goes_on_from_there(tmp_path):
 
 @pytest.mark.parametrize(
     ("written", "process", "incarnation"),
-    [("", "sink-1", 0), ("sink.after_ack:1=kill", "sink-1", 1), ("other-1@sink.after_ack:1=kill", "sink-1", 0)],
+    [
+        ("", "sink-1", 0),
+        ("sink.after_ack:1=kill", "sink-1", 1),
+        ("other-1@sink.after_ack:1=kill", "sink-1", 0),
+    ],
 )
 def test_without_a_failpoint_there_is_nothing_to_call(written, process, incarnation):
     assert failpoints.armed({failpoints.VARIABLE: written}, process, incarnation) is None
