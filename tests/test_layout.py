@@ -34,6 +34,7 @@ PURE = {
             "coordinator",
             "departures",
             "crew",
+            "deliveries",
             "desk",
             "difference",
             "endings",

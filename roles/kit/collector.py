@@ -5,17 +5,15 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 
 import msgspec
 
 from roles.kit.batches import packing
 from roles.kit.calls import Function, SetupError
+from roles.kit.kept import Keeping
 from roles.kit.ledger import File
 from roles.kit.role import OutputFile, Role
-
-if TYPE_CHECKING:
-    from roles.kit.keeping import Keeping
 
 
 class Collector(Role):

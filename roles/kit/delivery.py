@@ -5,15 +5,35 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 from roles.kit import failpoints
+from roles.kit.kept import Keeping
+from roles.kit.parcels import Mark, Results
 from roles.kit.spec import Place, ProcessSpec
 
-if TYPE_CHECKING:
-    from roles.kit.giving import Give
-    from roles.kit.keeping import Keeping
-    from roles.kit.taking import Pass, Take
+
+class Giver(Protocol):
+    """The outlet of a source."""
+
+    def begin_after(self) -> int:
+        """So many tasks, the first, are over."""
+
+
+class Taker(Protocol):
+    """The inlet of a worker."""
+
+    def conclude(self) -> None:
+        """Pass on what is done."""
+
+
+class Passer(Protocol):
+    """The outlet of a worker; `results` are those of tasks that have not been passed on."""
+
+    results: list[Any]
+
+    def pass_on(self, header: Results | Mark, items: list[Any]) -> None:
+        """Send results, or a mark, to the sink."""
 
 
 def _nothing(step: str) -> None:
@@ -34,14 +54,12 @@ class Delivery:
         self.incarnation = incarnation
         self.folder = Path(place.logs).parent / "delivery"
         self.fail: Callable[[str], None] = failpoints.armed(environment, spec.name, incarnation) or _nothing
-        self.giver: Give | None = None
-        self.taker: Take | None = None
-        self.passer: Pass | None = None
+        self.giver: Giver | None = None
+        self.taker: Taker | None = None
+        self.passer: Passer | None = None
         self.keeping: Keeping | None = None
         if any(port.delivery == "keep" for port in spec.ports):
-            from roles.kit.keeping import Keeping as Kept  # noqa: PLC0415 - a sink alone needs it
-
-            self.keeping = Kept(self)
+            self.keeping = Keeping(self.folder / f"{spec.name}.kept", self.fail)
 
     def identity(self, prefix: bytes) -> bytes:
         """By what name a socket of this incarnation is known to others."""

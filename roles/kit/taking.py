@@ -15,7 +15,7 @@ import zmq
 from roles.kit import parcels
 from roles.kit.batches import packing
 from roles.kit.control import Finish
-from roles.kit.delivery import Delivery
+from roles.kit.delivery import Delivery, Passer
 from roles.kit.parcels import Acks, Bye, Done, Mark, Results
 from roles.kit.pipeline import Pull, Push
 from roles.kit.ports import LARGE_BYTES, MALFORMED, NOBLOCK, Ended
@@ -205,7 +205,7 @@ class Take(Pull):
         done.clear()
         self._counts.clear()
 
-    def _pass_results(self, passer: Pass, runs: list[int]) -> None:
+    def _pass_results(self, passer: Passer, runs: list[int]) -> None:
         """What a task in the middle has sent stays behind for it."""
         count = self._counts[-1] if self._counts else len(self._done)
         ones = not self._counts or self._counts == list(range(1, count + 1))

@@ -41,10 +41,11 @@ class Drive:
     at_step: dict[int, Callable[[Drive], None]] = field(default_factory=dict)
     now_s: float = 0.0
     seen: list[events.Event] = field(default_factory=list)
+    world_of: Callable[..., ScriptedWorld] = ScriptedWorld
 
     def __post_init__(self) -> None:
         self.random = random.Random(self.seed)
-        self.world = ScriptedWorld(self.plan, messages_each=self.messages_each)
+        self.world = self.world_of(self.plan, messages_each=self.messages_each)
         outline = run_started(self.plan, run_id="r", engine="scripted", seed=self.seed, started_at="")
         self.coordinator = Coordinator(self.plan, outline, sockets="/s", serves=self.serves)
         self.killed_s: float | None = None
