@@ -48,7 +48,7 @@ class Keep(Pull):
         self._acks: dict[str, list[range]] = {}
         self._marks: dict[str, list[tuple[bytes, int]]] = {}
         self._unacknowledged = 0
-        self._since_ns = 0
+        self._since_ns = self._written_ns = self._took_ns = 0
         self._most = max(1, self.spec.window // 2)
         acks = self.socket.context.socket(zmq.ROUTER)
         acks.set(zmq.ROUTING_ID, delivery.identity(parcels.SINK))
@@ -165,8 +165,13 @@ class Keep(Pull):
                 return
 
     def _is_due(self) -> bool:
-        late = self._unacknowledged and monotonic_ns() - self._since_ns >= AGE_NS
-        return bool(late) or self._unacknowledged >= self._most
+        """Whether to write down now; no less time is spent between two times than each of them takes."""
+        if not self._unacknowledged:
+            return False
+        now_ns = monotonic_ns()
+        if now_ns - self._written_ns < self._took_ns:
+            return False
+        return self._unacknowledged >= self._most or now_ns - self._since_ns >= AGE_NS
 
     def _take_in(self, frames: list[bytes]) -> bool:
         """Take in a message; whether there are results to handle."""
@@ -238,6 +243,7 @@ class Keep(Pull):
 
     def _write_down(self) -> None:
         """Write down what is handled, and acknowledge it."""
+        began_ns = monotonic_ns()
         if self._unwritten:
             tasks = {source: _runs_of(its_rows) for source, its_rows in self._unwritten.items()}
             self._keeping.write(tasks, self._handled, self._payloads)
@@ -251,6 +257,8 @@ class Keep(Pull):
         self._acks.clear()
         self._marks.clear()
         self._unacknowledged = 0
+        self._written_ns = monotonic_ns()
+        self._took_ns = self._written_ns - began_ns
 
 
 def _runs_of(its_rows: list[range]) -> Runs:
