@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from roles.kit.positions import Positions, Runs, rows
 
-AHEAD_NS: Final = 10_000_000
+AHEAD_NS: Final = 20_000_000
 """A worker may hold work for so long."""
 
 LEAST_AHEAD: Final = 2
@@ -262,14 +262,13 @@ class Dispatch:
         for row in rows(runs):
             new += self.done.add_row(row)
             for position in row:
-                if position not in items:
-                    continue
-                del items[position]
-                given += 1
                 worker = holder.pop(position, None)
                 if worker is not None:
-                    del worker.held[position]
+                    del items[position], worker.held[position]
                     worker.progress_ns = now_ns
+                elif items.pop(position, self) is self:
+                    continue
+                given += 1
         self.given += new - given  # an earlier incarnation gave these
         return new
 

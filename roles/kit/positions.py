@@ -72,7 +72,8 @@ class Positions:
         before = len(self)
         if row.start <= self.watermark + 1:
             self.watermark = max(self.watermark, row.stop - 1)
-            self._close_up()
+            if self._above:
+                self._close_up(row)
         else:
             self._above.update(row)
         return len(self) - before
@@ -86,12 +87,11 @@ class Positions:
         head = [1, self.watermark] if self.watermark else []
         return head + as_runs(sorted(self._above))
 
-    def _close_up(self) -> None:
-        above = self._above
-        if not above:
-            return
-        if min(above) <= self.watermark:
-            above -= {position for position in above if position <= self.watermark}
-        while self.watermark + 1 in above:
-            self.watermark += 1
-            above.remove(self.watermark)
+    def _close_up(self, row: range) -> None:
+        """What lies above has no place below the watermark, which the row has lifted, nor right above it."""
+        above, following = self._above, self.watermark + 1
+        above.difference_update(row)
+        while following in above:
+            above.remove(following)
+            following += 1
+        self.watermark = following - 1
