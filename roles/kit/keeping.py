@@ -20,10 +20,10 @@ from roles.kit.ports import MALFORMED, NOBLOCK, Ended
 from roles.kit.positions import Runs, as_runs, rows
 from roles.kit.slot import CUMULATIVE, DUPLICATES, State, port_base
 
-PATIENCE_MS: Final = 2
+PATIENCE_MS: Final = 5
 """Results that have been handled wait for others so long before they are written down and acknowledged."""
 
-AGE_NS: Final = 5_000_000
+AGE_NS: Final = 10_000_000
 """However many come, none waits for longer."""
 
 
