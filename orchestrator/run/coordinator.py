@@ -186,6 +186,7 @@ class Coordinator:
             for book in self._books:
                 book.look()
             self._endings.look()
+            self._deliveries.look()
             self._joining.look()
             self._look_for_rest()
         self._see_off_who_come_back()

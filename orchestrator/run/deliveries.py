@@ -12,7 +12,7 @@ from orchestrator.run.books import Book
 from orchestrator.run.crew import Crew
 from orchestrator.run.member import Member
 from orchestrator.run.plan import BookPlan
-from roles.kit.messages import Gone, SetAside
+from roles.kit.messages import End, Gone, SetAside
 
 
 class TasksBook(Book):
@@ -126,6 +126,16 @@ class Deliveries:
             )
             for sender in dict.fromkeys(sender for sender, _ in book.senders):
                 self._crew.tell(sender, told)
+
+    def look(self) -> None:
+        """Where nobody will ever take a task again, who gives them need not wait for more than what is under way."""
+        for book in self._books:
+            if not isinstance(book, TasksBook) or book.closed or not book.nobody_takes:
+                continue
+            counted_s = max((member.counted_s for member in self._crew.members.values()), default=0.0)
+            if self._crew.now_s - counted_s >= self._crew.plan.settle_s:
+                for member, port in book.senders:
+                    self._crew.tell(member, End(port=port))
 
     def set_aside(self, member: Member, told: SetAside) -> None:
         """A source has given a task up."""

@@ -43,7 +43,8 @@ def _nothing(step: str) -> None:
 class Delivery:
     """Made before the role is set up and its ports are opened; these find each other here.
 
-    `fail` is called at each step at which a test may end the process.
+    `fail` is called at each step at which a test may end the process; `hand_at` is where in the slot a worker's task in
+    hand stands.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class Delivery:
         self.incarnation = incarnation
         self.folder = Path(place.logs).parent / "delivery"
         self.fail: Callable[[str], None] = failpoints.armed(environment, spec.name, incarnation) or _nothing
+        self.hand_at = 0
         self.giver: Giver | None = None
         self.taker: Taker | None = None
         self.passer: Passer | None = None

@@ -117,13 +117,14 @@ class Give(Push):
         self._ends = False
 
     def conclude(self) -> None:
-        """The role gives no more: stay until all is over, or until the process is to leave."""
+        """The role gives no more: stay until all is over, until nobody is left to take any, or until Stop."""
         self._ends = True
         try:
             self._hand_out()
         except Finish:
             self._waiting.clear()  # it was never given to anybody
-        while not self._dispatch.settled and not self.control.stopping:
+        control = self.control
+        while not (self._dispatch.settled or control.stopping or self.name in control.ended):
             self._wait()
 
     def flush(self) -> bool:

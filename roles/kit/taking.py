@@ -44,7 +44,9 @@ class Pass(Push):
         self._plain, self._admit, self._append = self._packing.plain, self._packing.admit, self.results.append
 
     def send(self, item: Any) -> None:
-        """One result of the task in hand."""
+        """One result of the task in hand; raises RuntimeError where there is none."""
+        if not self.words[self._delivery.hand_at]:
+            raise RuntimeError("cannot send without a task in hand: what is acknowledged is a task's results")
         self._append(item if type(item) in self._plain else self._admit(item))
 
     def conclude(self) -> None:
@@ -76,7 +78,7 @@ class Take(Pull):
         self._delivery.taker = self
         self._fail = self._delivery.fail
         self._split = packing(self.spec.codec).split
-        self._hand_at = port_base(self.index) + HAND
+        self._hand_at = self._delivery.hand_at = port_base(self.index) + HAND
         self._source = b""
         self._number = self._slot = 0
         self._sources: set[bytes] = set()
@@ -184,9 +186,9 @@ class Take(Pull):
         return False
 
     def _parcel_is_done(self) -> None:
+        self.words[self._hand_at] = 0
         self._fail("worker.after_work")
         self._pass_on()
-        self.words[self._hand_at] = 0
         self.socket.send_multipart([self._source, parcels.encode(Done(self._number))])
         self._number = 0
 

@@ -207,6 +207,50 @@ def test_workers_without_an_outlet_acknowledge_by_themselves(project):
     assert run.events("ProcessEnded", process="filer-1", signal="SIGKILL")
 
 
+ODD = """
+    from roles.kit import Pull, Push, Role
+
+    class Early(Role):
+        tasks = Pull()
+        results = Push()
+
+        def run(self):
+            for _ in range(5):
+                self.results.send(self.tasks.recv())
+
+    class Summing(Role):
+        tasks = Pull()
+        results = Push()
+
+        def run(self):
+            self.results.send(sum(self.tasks))
+"""
+
+
+def test_workers_that_finish_early_leave_the_rest_unread(project):
+    project.write("odd.py", ODD)
+    text = pipeline(ventilator="params: {count: 1000, rate: 1000}")
+    project.topology(
+        text.replace("role: worker", 'role: "odd:Early"').replace(
+            'params: {call: "roles.functions:echo"}, ', ""
+        )
+    )
+    outcome = project.run().passed()
+    link = outcome.links["tasks"]
+    assert (link["received"], link["lost"]) == (15, 0)
+    assert link["unread"] == link["sent"] - 15
+    assert len(done(project)) == 15
+
+
+def test_what_belongs_to_no_task_cannot_be_sent(project):
+    project.write("odd.py", ODD)
+    text = pipeline(restart="restart: no").replace("role: worker", 'role: "odd:Summing"')
+    project.topology(text.replace('params: {call: "roles.functions:echo"}, ', ""))
+    outcome = project.run()
+    assert outcome.exit_code == 1
+    assert "cannot send without a task in hand" in outcome.problems[0]["text"]
+
+
 DEADLY = """
     import os, signal, time
 
@@ -232,7 +276,7 @@ def test_a_task_that_kills_three_workers_is_set_aside_and_named(project, functio
     (problem,) = outcome.problems
     assert problem["kind"] == "quarantined"
     assert problem["text"] == "tasks: task 7 of ventilator-1 is set aside: 3 workers died with it in hand (7)"
-    assert (problem["endpoint"], problem["process"], problem["line"]) == ("tasks", "ventilator-1", 4)
+    assert (problem["endpoint"], problem["process"], problem["line"]) == ("tasks", "ventilator-1", 5)
     assert sorted(done(project)) == [n for n in range(1, 101) if n != 7]
     link = outcome.links["tasks"]
     assert (link["sent"], link["received"], link["lost"], link["unread"]) == (100, 99, 1, 0)
