@@ -107,12 +107,12 @@ class Deliveries:
     def __init__(self, crew: Crew, books: Sequence[Book]) -> None:
         self._crew = crew
         self._books = books
-        self._told: set[tuple[str, int]] = set()
+        self._told: set[tuple[str, int, bool]] = set()
         self._aside: set[tuple[str, str, int]] = set()
 
     def takes_no_more(self, member: Member) -> None:
         """A process has ended, or done its part: who gave tasks to it gives what is left of them to others."""
-        key = (member.name, member.incarnation)
+        key = (member.name, member.incarnation, member.over)
         for book in self._books:
             port = next((port for other, port in book.receivers if other is member), None)
             if not isinstance(book, TasksBook) or port is None or key in self._told:
@@ -123,6 +123,7 @@ class Deliveries:
                 process=member.name,
                 incarnation=member.incarnation,
                 hand=count.hand if count is not None and member.over else 0,
+                finished=not member.over,
             )
             for sender in dict.fromkeys(sender for sender, _ in book.senders):
                 self._crew.tell(sender, told)

@@ -52,7 +52,7 @@ def _nothing_to_release(port: str) -> None:
     pass
 
 
-def _nobody_to_miss(process: str, incarnation: int, hand: int) -> None:
+def _nobody_to_miss(gone: messages.Gone) -> None:
     pass
 
 
@@ -95,8 +95,8 @@ class Control:
     never equals the bell again, so that each later `send` looks, and raises; as long as a port is `held`, so that each
     looks, and waits. Before it waits, all that waits at `outlets` is sent. `on_joined` is called when somebody has
     connected in the middle of the run, `on_hold` and `on_release` with the name of a port, which `on_hold` tells how
-    many of its peers have left. `on_gone` is told of workers that take no more: process, incarnation, what was in
-    its hands. `delivery` is what ports share where delivery is acknowledged.
+    many of its peers have left. `on_gone` is told of workers that take no more. `delivery` is what
+    ports share where delivery is acknowledged.
     """
 
     def __init__(self, socket: zmq.Socket[bytes], words: Words) -> None:
@@ -119,7 +119,7 @@ class Control:
         self.on_joined: Callable[[], None] = _nothing_to_do
         self.on_hold: Callable[[str], int] = _nobody_left
         self.on_release: Callable[[str], None] = _nothing_to_release
-        self.on_gone: Callable[[str, int, int], None] = _nobody_to_miss
+        self.on_gone: Callable[[messages.Gone], None] = _nobody_to_miss
         self._said: list[messages.Message] = []
         self._count = 0
         self._usage_ns = 0
@@ -165,8 +165,8 @@ class Control:
                 self.socket.send(messages.encode(told))
             case messages.Release(port=port):
                 self._release(port)
-            case messages.Gone(process=process, incarnation=incarnation, hand=hand):
-                self.on_gone(process, incarnation, hand)
+            case messages.Gone():
+                self.on_gone(message)
             case messages.Repeat(bell=bell):
                 self._repeat(bell)
             case messages.End(port=port):

@@ -53,6 +53,7 @@ class Worker:
     """
 
     present: bool = True
+    leaves: bool = False
     held: dict[int, int] = field(default_factory=dict)
     parcels: deque[tuple[int, int, int]] = field(default_factory=deque)
     backlog: int = 0
@@ -134,6 +135,18 @@ class Dispatch:
         """A worker cannot be sent anything until it connects again, or is known to be gone."""
         if name in self._workers:
             self._workers[name].present = False
+
+    def leaves(self, name: bytes) -> None:
+        """A worker takes no more. What it has done is on its way, and a last mark behind that."""
+        if name in self._workers:
+            self._workers[name].present = False
+            self._workers[name].leaves = True
+
+    def give_up_on_leavers(self, now_ns: int, *, everyone: bool = False) -> None:
+        """Those that have left and of whose tasks nothing has been heard for long, or whose last marks are lost."""
+        for name, worker in list(self._workers.items()):
+            if worker.leaves and (everyone or now_ns - worker.progress_ns >= BUSY_NS):
+                self.gone(name)
 
     def gone(self, name: bytes, in_hand: int = 0) -> list[tuple[int, Any]]:
         """A worker will take no more: what it held waits again. Those that are set aside now, with their positions.

@@ -20,7 +20,7 @@ from roles.kit.batches import Pace, packing
 from roles.kit.control import Finish
 from roles.kit.dispatch import GUILTY_AFTER, MOST_IN_PARCEL, Dispatch, Given
 from roles.kit.ledger import Ledger
-from roles.kit.parcels import Acks, Bye, Done, Mark, Parcel
+from roles.kit.parcels import Acks, Done, Mark, Parcel
 from roles.kit.pipeline import Push
 from roles.kit.ports import LARGE_BYTES, MALFORMED, NOBLOCK
 from roles.kit.positions import Positions, Runs, as_runs, in_runs
@@ -147,6 +147,7 @@ class Give(Push):
         now_ns = monotonic_ns()
         if now_ns >= self._look_ns:
             self._look_ns = now_ns + LOOK_MS * 1_000_000
+            self._dispatch.give_up_on_leavers(now_ns)
             for worker in self._dispatch.to_ask(now_ns):
                 self._send_mark(worker)
 
@@ -252,8 +253,6 @@ class Give(Push):
                     self._acknowledged(told)
                 case Done() if is_worker:
                     self._dispatch.worked_through(peer, told.number, monotonic_ns())
-                case Bye() if is_worker:
-                    self._dispatch.gone(peer)
                 case _:
                     self._note_foreign()
         except MALFORMED:
@@ -266,6 +265,7 @@ class Give(Push):
             if self._dispatch.arrived(peer, monotonic_ns()):
                 self._send_mark(peer)
         elif self._had_a_sink:
+            self._dispatch.give_up_on_leavers(monotonic_ns(), everyone=True)
             for worker in self._dispatch.to_ask(monotonic_ns(), everyone=True):
                 self._send_mark(worker)
         self._had_a_sink = self._had_a_sink or not is_worker
@@ -281,10 +281,13 @@ class Give(Push):
             self._dispatch.passed(worker, number)
         self._note_counts()
 
-    def _gone(self, process: str, incarnation: int, hand: int) -> None:
+    def _gone(self, gone: messages.Gone) -> None:
         """A worker takes no more, the coordinator says, and with which task in hand it died."""
-        worker = parcels.WORKER + f"{process}/{incarnation}".encode()
-        in_hand = parcels.position_in_hand(hand, self._delivery.slot)
+        worker = parcels.WORKER + f"{gone.process}/{gone.incarnation}".encode()
+        if gone.finished:
+            self._dispatch.leaves(worker)
+            return
+        in_hand = parcels.position_in_hand(gone.hand, self._delivery.slot)
         blamed = self._dispatch.blamed.get(in_hand, 0)
         aside = self._dispatch.gone(worker, in_hand)
         if self._dispatch.blamed.get(in_hand, 0) > blamed:

@@ -112,11 +112,15 @@ class Release(Message, frozen=True, kw_only=True):
 
 
 class Gone(Message, frozen=True, kw_only=True):
-    """That incarnation of a worker takes no more; if it died, `hand` is its slot's word for the task in its hands."""
+    """That incarnation of a worker takes no more; if it died, `hand` is its slot's word for the task in its hands.
+
+    One that has merely `finished` is still there, and what it has done is on its way.
+    """
 
     process: str
     incarnation: int
     hand: int = 0
+    finished: bool = False
 
 
 class End(Message, frozen=True, kw_only=True):

@@ -4,7 +4,7 @@ Each is a header, and behind that of a `Parcel` or `Results` a payload: the item
 
     source  -> worker   Parcel, Mark
     worker  -> sink     Results, Mark
-    worker  -> source   Done, Bye; without an outlet of its own also Acks
+    worker  -> source   Done; without an outlet of its own also Acks
     sink    -> source   Acks
 
 A mark follows what its source gave before it, through the worker and the sink, and comes back in an `Acks`: what was
@@ -21,6 +21,9 @@ from roles.kit.positions import Runs
 
 HAND_BITS: Final = 40
 """A slot's word for the task in hand: its position in so many bits, above them its source's slot number and 1."""
+
+LAST_MARK: Final = 1 << 62
+"""The number of the mark that a worker passes on by itself when it takes no more."""
 
 WORKER: Final = b"W/"
 SINK: Final = b"S/"
@@ -61,10 +64,6 @@ class Done(Header, frozen=True, tag="d"):
     number: int
 
 
-class Bye(Header, frozen=True, tag="b"):
-    """A worker takes no more."""
-
-
 class Acks(Header, frozen=True, tag="a"):
     """These tasks are done for good; these marks have passed: worker and number."""
 
@@ -72,7 +71,7 @@ class Acks(Header, frozen=True, tag="a"):
     marks: list[tuple[bytes, int]] = []
 
 
-Up = Done | Bye | Acks
+Up = Done | Acks
 Forth = Parcel | Mark
 Result = Results | Mark
 

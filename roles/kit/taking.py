@@ -6,6 +6,7 @@ when a parcel is worked through or some time has passed. A worker without an out
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Generator, Iterator
 from time import monotonic_ns
 from typing import Any, Final
@@ -16,7 +17,7 @@ from roles.kit import parcels
 from roles.kit.batches import packing
 from roles.kit.control import Finish
 from roles.kit.delivery import Delivery, Passer
-from roles.kit.parcels import Acks, Bye, Done, Mark, Results
+from roles.kit.parcels import Acks, Done, Mark, Results
 from roles.kit.pipeline import Pull, Push
 from roles.kit.ports import LARGE_BYTES, MALFORMED, NOBLOCK, Ended
 from roles.kit.positions import as_runs, in_runs
@@ -163,15 +164,21 @@ class Take(Pull):
             self._pass_on()
 
     def shut(self) -> None:
-        """No more is taken, and the sources are told so; but not where the role has failed with a task in hand.
+        """No more is taken: a last mark behind the results tells what was not done.
 
-        What is said of its end then comes from the coordinator, who knows what is to blame.
+        But not where the role has failed with a task in hand: then the coordinator tells what is to blame. Nor at the
+        end of the stream, when nothing is left.
         """
         if self._in_hand < 0:
             self.words[self._hand_at] = 0
-            for source in self._sources:
-                self.socket.send_multipart([source, parcels.encode(Bye())])
+            if self.name not in self.control.ended:
+                self._pass_last_marks()
         self.socket.close(linger=1000)
+
+    def _pass_last_marks(self) -> None:
+        with contextlib.suppress(Finish):
+            for source in self._sources:
+                self._pass_mark(source, Mark(parcels.LAST_MARK))
 
     def conclude(self) -> None:
         """Pass on what is done; once the role is to leave what cannot go at once is left to another worker."""

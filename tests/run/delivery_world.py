@@ -165,6 +165,8 @@ class DeliveryWorld(ScriptedWorld):
     def _hear(self, process: Scripted, at_s: float) -> list[events.Event]:
         if isinstance(process.inbox[0], messages.Gone):
             gone = process.inbox.pop(0)
+            if gone.finished:
+                return []
             source = self._source(process.spec.name)
             for task, holder in source.holders.items():
                 if holder == (gone.process, gone.incarnation):

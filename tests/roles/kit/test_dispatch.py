@@ -10,6 +10,7 @@ import pytest
 from seeds import seeds
 
 from roles.kit.dispatch import BUSY_NS, GUILTY_AFTER, LEAST_AHEAD, MOST_IN_PARCEL, QUIET_NS, Dispatch
+from roles.kit.parcels import LAST_MARK
 from roles.kit.positions import Positions, as_runs
 
 MS = 1_000_000
@@ -209,6 +210,30 @@ def test_the_task_in_hand_of_workers_that_die_is_set_aside_and_no_other():
     dispatch.acknowledge([4, 1], 0)
     assert dispatch.settled
     assert (dispatch.given, dispatch.acknowledged, dispatch.aside) == (4, 3, 1)
+
+
+def test_what_a_worker_has_not_done_as_it_leaves_is_given_again_once_the_rest_is_known():
+    dispatch = Dispatch(10)
+    dispatch.arrived(b"w", 0)
+    learn(dispatch, b"w", 1)
+    dispatch.give(b"w", [2, 3], ["done", "not begun"], 0)
+    dispatch.leaves(b"w")
+    assert not dispatch.waits_again
+    dispatch.acknowledge([2, 1], 0)
+    assert dispatch.passed(b"w", LAST_MARK) == 1
+    dispatch.arrived(b"other", 0)
+    assert dispatch.give_again(*dispatch.room(), 0).items == ["not begun"]
+
+
+def test_a_worker_that_has_left_without_a_mark_is_given_up_after_a_while():
+    dispatch = Dispatch(10)
+    dispatch.arrived(b"w", 0)
+    give(dispatch, ["a"])
+    dispatch.leaves(b"w")
+    dispatch.give_up_on_leavers(BUSY_NS - 1)
+    assert not dispatch.waits_again
+    dispatch.give_up_on_leavers(BUSY_NS)
+    assert dispatch.waits_again
 
 
 def test_a_death_with_nothing_in_hand_blames_nothing():
