@@ -18,7 +18,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from benchmarks import alternatives, growth, messages, processes, report, starting
+from benchmarks import alternatives, deliveries, growth, messages, processes, report, starting
 from benchmarks.machine import machine, versions
 from benchmarks.measure import FailedError, Line, SkippedError, run_pair
 from benchmarks.ours import ROOT
@@ -72,6 +72,7 @@ def all_lines(*, quick: bool) -> list[Line]:
     return [
         *messages.lines(quick=quick),
         *alternatives.lines(quick=quick),
+        *deliveries.lines(quick=quick),
         *processes.lines(quick=quick),
         *starting.lines(),
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 
@@ -17,6 +18,12 @@ def updates(count: int) -> Iterator[bytes]:
     four = (b"a1234567", b"b1234567", b"c1234567", b"d1234567")
     for number in range(count):
         yield four[number % 4]
+
+
+def nap(item: bytes, task_ms: float) -> bytes:
+    """The item itself, after a while."""
+    time.sleep(task_ms / 1000)
+    return item
 
 
 def same(item: bytes) -> bytes:
