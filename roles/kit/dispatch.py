@@ -21,7 +21,7 @@ AHEAD_NS: Final = 20_000_000
 LEAST_AHEAD: Final = 2
 """However slow it is, a worker may have one task in hand and the next one beside it."""
 
-PARCEL_NS: Final = 5_000_000
+PARCEL_NS: Final = 10_000_000
 """A parcel should be worked through within so long, since its results travel together."""
 
 MOST_IN_PARCEL: Final = 128

@@ -74,7 +74,7 @@ class Give(Push):
         self._position = 0
         self._waiting: list[Any] = []
         self._pace = Pace(self._most)
-        self._had_a_sink = self._ends = False
+        self._had_a_sink = self._ends = self._waits = False
         self._look_ns = 0
         self.socket.set(zmq.ROUTING_ID, delivery.process.encode())
         self.socket.set(zmq.ROUTER_MANDATORY, 1)
@@ -124,12 +124,16 @@ class Give(Push):
         except Finish:
             self._waiting.clear()  # it was never given to anybody
         control = self.control
-        while not (self._dispatch.settled or control.stopping or self.name in control.ended):
+        while not (control.stopping or self.name in control.ended):
+            self.attend()
+            if self._dispatch.settled:
+                return
             self._wait()
 
     def flush(self) -> bool:
         """Hand out what waits as far as there is room; nothing of it is worth waking up for room at the socket."""
-        self.attend()
+        if not self._waits:
+            self.attend()
         return True
 
     def stir(self) -> None:
@@ -144,6 +148,10 @@ class Give(Push):
             if found is None:
                 break
             self._give_waiting(*found)
+        self._look_for_losses()
+
+    def _look_for_losses(self) -> None:
+        """Now and then: ask what became of tasks of which nothing has been heard for long."""
         now_ns = monotonic_ns()
         if now_ns >= self._look_ns:
             self._look_ns = now_ns + LOOK_MS * 1_000_000
@@ -173,12 +181,13 @@ class Give(Push):
             self._wait()
 
     def _wait(self) -> None:
-        self.attend()
-        if self._dispatch.settled and not self._waiting:
-            return
+        """Wait for news; all that there were have been taken in."""
+        self._look_for_losses()
         control = self.control
+        self._waits = True
         pollees = [(self.socket, zmq.POLLIN), (control.socket, zmq.POLLIN)]
         control.wait(pollees, State.SENDING, self.index, LOOK_MS)
+        self._waits = False
 
     def _give_waiting(self, worker: bytes, room: int) -> None:
         items = self._waiting[:room]

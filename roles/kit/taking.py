@@ -23,7 +23,7 @@ from roles.kit.ports import LARGE_BYTES, MALFORMED, NOBLOCK, Ended
 from roles.kit.positions import as_runs, in_runs
 from roles.kit.slot import BELL, HAND, State, port_base
 
-YOUNG_NS: Final = 5_000_000
+YOUNG_NS: Final = 10_000_000
 """Results wait for others of their parcel for so long, and until the task after that is done."""
 
 
