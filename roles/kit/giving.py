@@ -16,10 +16,11 @@ import msgspec
 import zmq
 
 from roles.kit import messages, parcels
-from roles.kit.batches import Pace, packing
+from roles.kit.batches import packing
 from roles.kit.control import Finish
 from roles.kit.dispatch import GUILTY_AFTER, MOST_IN_PARCEL, Dispatch, Given
 from roles.kit.ledger import Ledger
+from roles.kit.pace import Pace
 from roles.kit.parcels import Acks, Done, Mark, Parcel
 from roles.kit.pipeline import Push
 from roles.kit.ports import LARGE_BYTES, MALFORMED, NOBLOCK
@@ -135,9 +136,6 @@ class Give(Push):
         if not self._waits:
             self.attend()
         return True
-
-    def stir(self) -> None:
-        """Something is said. Nothing is counted before it is given."""
 
     def attend(self) -> None:
         """Take in the news, and give what can be given, without waiting."""

@@ -7,7 +7,7 @@ when a parcel is worked through or some time has passed. A worker without an out
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from time import monotonic_ns
 from typing import Any, Final
 
@@ -49,6 +49,11 @@ class Pass(Push):
         if not self.words[self._delivery.hand_at]:
             raise RuntimeError("cannot send without a task in hand: what is acknowledged is a task's results")
         self._append(item if type(item) in self._plain else self._admit(item))
+
+    def send_all(self, items: Iterable[Any]) -> None:
+        """Results of the task in hand."""
+        for item in items:
+            self.send(item)
 
     def conclude(self) -> None:
         """The role has done its part: what it has done goes out, and of a task in the middle nothing does."""
