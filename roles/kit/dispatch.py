@@ -9,7 +9,7 @@ end of the stream a slow one is given no task that others would be done with soo
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -74,13 +74,19 @@ class Dispatch:
     """
 
     def __init__(
-        self, window: int, *, done: Positions | None = None, aside: int = 0, most: int = MOST_IN_PARCEL
+        self,
+        window: int,
+        *,
+        most: int = MOST_IN_PARCEL,
+        done: Positions | None = None,
+        aside: Collection[int] = (),
+        blamed: Mapping[int, int] | None = None,
     ) -> None:
-        self.done = done or Positions()
+        self.done = Positions() if done is None else done
         self.given = len(self.done)
-        self.aside = aside
+        self.aside = len(aside)
         self.again = 0
-        self.blamed: dict[int, int] = {}
+        self.blamed = dict(blamed or {})
         self._window = window
         self._most = most
         self._workers: dict[bytes, Worker] = {}

@@ -19,12 +19,12 @@ from roles.kit import messages, parcels
 from roles.kit.batches import packing
 from roles.kit.control import Finish
 from roles.kit.dispatch import GUILTY_AFTER, MOST_IN_PARCEL, Dispatch, Given
-from roles.kit.ledger import Ledger
+from roles.kit.journal import Journal
 from roles.kit.pace import Pace
 from roles.kit.parcels import Acks, Done, Mark, Parcel
 from roles.kit.pipeline import Push
 from roles.kit.ports import LARGE_BYTES, MALFORMED, NOBLOCK
-from roles.kit.positions import Positions, Runs, as_runs, in_runs
+from roles.kit.positions import as_runs
 from roles.kit.slot import ACKED, ASIDE, BELL, CUMULATIVE, REDELIVERED, State, port_base
 from roles.kit.telling import safe
 
@@ -32,28 +32,6 @@ LOOK_MS: Final = 50
 """So often a source that waits looks whether something may have been lost."""
 
 _LONGEST_ITEM: Final = 200
-
-
-class _Over(msgspec.Struct, frozen=True, array_like=True, tag="over"):
-    """These tasks are over."""
-
-    runs: Runs
-
-
-class _Blamed(msgspec.Struct, frozen=True, array_like=True, tag="blamed"):
-    """A worker has died with this task in hand."""
-
-    position: int
-
-
-class _Aside(msgspec.Struct, frozen=True, array_like=True, tag="aside"):
-    """This task is set aside, and thereby over."""
-
-    position: int
-
-
-_encode: Final = msgspec.msgpack.Encoder().encode
-_decode: Final = msgspec.msgpack.Decoder(_Over | _Blamed | _Aside).decode
 
 
 class Give(Push):
@@ -68,9 +46,15 @@ class Give(Push):
         self._delivery = delivery
         self._fail = delivery.fail
         self._packing = packing(self.spec.codec)
-        self._ledger = Ledger(delivery.folder / f"{delivery.process}.journal")
+        self._journal = Journal(delivery.folder / f"{delivery.process}.journal")
         self._most = self.spec.batch if self.spec.batch > 1 else MOST_IN_PARCEL
-        self._dispatch = _from_the_past(self.spec.window, self._most, self._ledger.records)
+        self._dispatch = Dispatch(
+            self.spec.window,
+            most=self._most,
+            done=self._journal.over,
+            aside=self._journal.aside,
+            blamed=self._journal.blamed,
+        )
         self._resumes_to = self._dispatch.done.last
         self._position = 0
         self._waiting: list[Any] = []
@@ -282,7 +266,7 @@ class Give(Push):
             self._fail("source.before_journal")
             new = self._dispatch.acknowledge(told.runs, monotonic_ns())
             if new:
-                self._note(_Over(told.runs))
+                self._journal.note_over(told.runs, self._dispatch.done)
             self._fail("source.after_journal")
         for worker, number in told.marks:
             self._dispatch.passed(worker, number)
@@ -298,9 +282,9 @@ class Give(Push):
         blamed = self._dispatch.blamed.get(in_hand, 0)
         aside = self._dispatch.gone(worker, in_hand)
         if self._dispatch.blamed.get(in_hand, 0) > blamed:
-            self._note(_Blamed(in_hand))
+            self._journal.note_blamed(in_hand)
         for position, item in aside:
-            self._note(_Aside(position))
+            self._journal.note_aside(position)
             told = bytes(item).decode(errors="replace") if isinstance(item, msgspec.Raw) else repr(item)
             self.control.say(
                 messages.SetAside(
@@ -309,40 +293,9 @@ class Give(Push):
             )
         self._note_counts()
 
-    def _note(self, record: _Over | _Blamed | _Aside) -> None:
-        self._ledger.append(_encode(record))
-        if self._ledger.wants_compaction:
-            self._ledger.compact(map(_encode, self._all_records()))
-
-    def _all_records(self) -> Iterable[_Over | _Blamed | _Aside]:
-        dispatch = self._dispatch
-        yield _Over(dispatch.done.runs())
-        for position, deaths in dispatch.blamed.items():
-            yield from (_Blamed(position) for _ in range(deaths))
-            if deaths >= GUILTY_AFTER:
-                yield _Aside(position)
-
     def _note_counts(self) -> None:
         words, base, dispatch = self.words, port_base(self.index), self._dispatch
         words[self._sent_at] = dispatch.given
         words[base + ACKED] = dispatch.acknowledged
         words[base + REDELIVERED] = dispatch.again
         words[base + ASIDE] = dispatch.aside
-
-
-def _from_the_past(window: int, most: int, records: Iterable[bytes]) -> Dispatch:
-    """A source's state as its journal tells it."""
-    done, aside, blamed = Positions(), set[int](), dict[int, int]()
-    for record in map(_decode, records):
-        match record:
-            case _Over(runs):
-                for position in in_runs(runs):
-                    done.add(position)
-            case _Blamed(position):
-                blamed[position] = blamed.get(position, 0) + 1
-            case _Aside(position):
-                done.add(position)
-                aside.add(position)
-    dispatch = Dispatch(window, done=done, aside=len(aside), most=most)
-    dispatch.blamed.update(blamed)
-    return dispatch
