@@ -69,12 +69,14 @@ def _role(spec: ProcessSpec) -> str:
 
 
 def _socket_cells(port: PortSpec, use: Attachment, plan: Plan) -> list[Cell]:
-    verb = "binds" if use.mode == "bind" else "connects"
+    verb = "acknowledges" if use.acks else "binds" if use.mode == "bind" else "connects"
+    # The outlet of a source and the inlet of a worker speak to one another where delivery is acknowledged.
+    kind = "ROUTER" if use.acks or port.delivery in ("give", "take") else port.kind
     addresses = next((link.addresses for link in plan.links if link.endpoint == use.endpoint), ())
     shown = shown_addresses((use.address,) if use.address else addresses)
     return [
         Cell(port.name or NONE),
-        Cell(port.kind or NONE),
+        Cell(kind or NONE),
         Cell(f"{verb} {use.endpoint}"),
         Cell(printable(shown)),
     ]

@@ -11,7 +11,7 @@ from orchestrator.run.outlines import (
     StageOutline,
 )
 from orchestrator.run.plan import Plan, Stage
-from roles.kit.spec import ProcessSpec
+from roles.kit.spec import Attachment, ProcessSpec
 
 
 def run_started(plan: Plan, *, run_id: str, engine: str, seed: int, started_at: str) -> RunStarted:
@@ -68,14 +68,20 @@ def _last_words(stage: Stage) -> str:
 
 def _does(spec: ProcessSpec) -> str:
     parts = []
-    for mode, verb in (("bind", "binds"), ("connect", "connects")):
-        attachments = [one for port in spec.ports for one in port.attachments]
-        used = dict.fromkeys(one.endpoint for one in attachments if one.mode == mode)
+    attachments = [one for port in spec.ports for one in port.attachments]
+    for verb in ("binds", "connects", "acknowledges"):
+        used = dict.fromkeys(one.endpoint for one in attachments if _verb(one) == verb)
         if used:
             parts.append(f"{verb} {', '.join(used)}")
     if spec.start_delay_s is not None:
         parts.append(f"{spec.start_delay_s:g} s after the others have begun")
     return ", ".join(parts)
+
+
+def _verb(one: Attachment) -> str:
+    if one.acks:
+        return "acknowledges"
+    return "binds" if one.mode == "bind" else "connects"
 
 
 def process_outline(spec: ProcessSpec) -> ProcessOutline:
