@@ -161,8 +161,8 @@ class SlotFile:
 
     def read(self, slot: int, ports: Iterable[str]) -> Reading:
         """What slot number `slot` says now; `ports` are the names of its ports in the order of its spec."""
-        start = slot * SLOT_WORDS
-        return _reading(self._words[start : start + SLOT_WORDS].tolist(), ports)
+        start, names = slot * SLOT_WORDS, tuple(ports)
+        return _reading(self._words[start : start + port_base(len(names))].tolist(), names)
 
     def clear(self, slot: int) -> None:
         """Make the slot ready for a new incarnation."""
@@ -171,8 +171,7 @@ class SlotFile:
             self._words[index] = 0
 
 
-def _reading(words: list[int], ports: Iterable[str]) -> Reading:
-    names = tuple(ports)
+def _reading(words: list[int], names: tuple[str, ...]) -> Reading:
     state = State(words[STATE] & 0xFF)
     index = words[STATE] >> 8
     counts = {}
