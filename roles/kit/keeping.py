@@ -45,9 +45,11 @@ class Keep(Pull):
         self.words[port_base(self.index) + CUMULATIVE] = 1
         self._unwritten: dict[str, list[range]] = {}
         self._payloads: list[bytes] = []
-        self._acks: dict[str, list[range]] = {}
+        # What an earlier incarnation wrote down it may not have come to acknowledge.
+        kept = self._keeping.tasks.items()
+        self._acks = {source: list(rows(positions.runs())) for source, positions in kept}
         self._marks: dict[str, list[tuple[bytes, int]]] = {}
-        self._unacknowledged = 0
+        self._unacknowledged = len(self._acks)
         self._since_ns = self._written_ns = self._took_ns = 0
         self._most = max(1, self.spec.window // 2)
         acks = self.socket.context.socket(zmq.ROUTER)

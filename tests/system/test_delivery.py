@@ -142,6 +142,15 @@ def test_each_step_of_the_protocol_outlives_a_kill(project, steps, number):
     assert killed
 
 
+def test_what_was_written_down_and_not_acknowledged_is_not_done_again(project):
+    project.topology(pipeline(ventilator="params: {count: 3, rate: 25}"))
+    run = project.start(environment={"ORCHESTRATOR_FAIL": "sink.before_ack:3=kill"})
+    outcome = run.outcome().passed()
+    assert sorted(done(project)) == [1, 2, 3]
+    assert run.events("ProcessEnded", process="sink-1", signal="SIGKILL")
+    assert (outcome.links["tasks"]["redelivered"], outcome.links["results"]["duplicates"]) == (0, 0)
+
+
 @pytest.mark.parametrize("step", ["sink.before_log", "sink.before_sync", "sink.before_ack", "sink.after_ack"])
 def test_what_is_acknowledged_outlives_a_loss_of_power(project, step):
     """The sink's files lose what was not synced. Without the sync, what was acknowledged would be among it."""
