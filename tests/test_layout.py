@@ -41,6 +41,7 @@ PURE = {
             "experiment",
             "faults",
             "graph",
+            "hanging",
             "joining",
             "launcher",
             "leaving",

@@ -30,6 +30,7 @@ class Scripted:
     finishing: bool = False
     incarnation: int = 0
     stopped: bool = False
+    hangs: bool = False
     past: dict[str, int] = field(default_factory=dict)
     held: dict[str, int] = field(default_factory=dict)
     unaware_of: set[str] = field(default_factory=set)
@@ -43,7 +44,8 @@ class Scripted:
                 self.past[f"{way} {port}"] = self.past.get(f"{way} {port}", 0) + count
         self.incarnation, self.step, self.in_hand = incarnation, "planned", ""
         self.inbox, self.sent, self.received, self.waiting, self.ended = [], {}, {}, {}, set()
-        self.askers, self.awaits_reply, self.finishing, self.stopped = [], False, False, False
+        self.askers, self.awaits_reply, self.finishing = [], False, False
+        self.stopped = self.hangs = False
         self.state, self.port = State.STARTING, ""
         self.held, self.unaware_of, self.said, self.exited = {}, set(), [], None
 

@@ -17,7 +17,7 @@ from roles.kit.spec import PortSpec, ProcessSpec
 
 _TOLD_TO_NOBODY = (
     *("slot", "stage", "replicas", "receives", "sends"),
-    *("restart", "ready_within_s", "stop_grace_s", "start_delay_s"),
+    *("restart", "ready_within_s", "stop_grace_s", "start_delay_s", "task_timeout_s"),
 )
 """Of a spec, what its process makes nothing of, or what is only ever true of its beginning."""
 

@@ -41,7 +41,8 @@ class Push(Outlet):
         batcher = self._batcher
         # What is taken from a port of this process counts as handled there when the next is asked for, so what comes
         # of it is counted at once. Of a source nothing is lost that is not in a frame yet: it was never sent.
-        if batcher is None or any(isinstance(port, Inlet) for port in self.control.ports):
+        each = self.spec.one_by_one or any(isinstance(port, Inlet) for port in self.control.ports)
+        if batcher is None or each:
             send = self.send
             for item in items:
                 send(item)
@@ -182,7 +183,7 @@ class Pull(Inlet):
 
         For who handles many items as easily as one. Without `batch` each list has one item.
         """
-        if not self.packed:
+        if not self.packed or self.spec.one_by_one:
             for item in self:
                 yield [item]
             return
@@ -271,7 +272,7 @@ class Pull(Inlet):
 
 def relay(tasks: Pull, work: Callable[[Any], Any], results: Push) -> None:
     """Send what `work` makes of each item, until there are no more. Raises as `send`, and what `work` raises."""
-    if tasks.packed and results.packed:
+    if tasks.packed and results.packed and not tasks.spec.one_by_one:
         _relay_lists(tasks, work, results)
         return
     send = results.send
