@@ -46,6 +46,7 @@ PURE = {
             "launcher",
             "leaving",
             "member",
+            "missing",
             "order",
             "outline",
             "outlines",

@@ -20,7 +20,7 @@ from orchestrator.run.restarts import Restarts
 from roles.kit.messages import Failed
 from roles.kit.slot import Reading
 
-ENDING_KINDS = ("killed", "hung", "failed", "exit", "setup", "bind", "launch", "timeout", "restarts")
+ENDING_KINDS = ("killed", "hung", "failed", "exit", "setup", "bind", "launch", "timeout", "restarts", "gaps")
 """Problems of these kinds end a run; others are judged when it is over."""
 
 

@@ -52,8 +52,8 @@ class OpenPort:
         self._addresses: list[str] = []
         self._more_sockets = 0
         if isinstance(port, Pub):
-            port.published_by(process)
-        if isinstance(port, Sub) and incarnation:
+            port.published_by(process, incarnation)
+        if isinstance(port, Sub) and (incarnation or port.spec.forgives_beginning):
             port.begin_again()
         if isinstance(port, Req):
             port.another_socket = self._another_socket

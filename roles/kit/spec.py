@@ -56,7 +56,8 @@ class PortSpec(Spec, frozen=True, kw_only=True):
     `partners` names the processes at the far end: for a PUB the subscribers whose ready names it awaits, for
     a SUB the publishers whose end marks close it, both counted through proxies. `delimited` says that a
     DEALER speaks to REPs and so sends an empty frame first. `copies` is the number of sockets behind the port
-    (a client's `sockets`). With `sequence` a PUB numbers its updates by topic, and a SUB looks at the numbers.
+    (a client's `sockets`). With `sequence` a PUB numbers its updates by topic, and a SUB looks at the numbers; where
+    it `forgives_beginning`, what was sent before it came is no gap.
     With `batch` a PUSH packs up to so many items into a frame, and a PULL unpacks them; `one_by_one` they are worked
     and counted each by itself all the same, so that the slot tells which one is in hand.
     """
@@ -71,6 +72,7 @@ class PortSpec(Spec, frozen=True, kw_only=True):
     delimited: bool = False
     copies: int = 1
     sequence: bool = False
+    forgives_beginning: bool = False
     batch: int = 1
     one_by_one: bool = False
 
