@@ -190,7 +190,7 @@ class Recall:
             incarnation=event.incarnation,
         )
         member.reading = Reading(ports=event.ports, cpu_s=event.cpu_s or 0.0)
-        member.changed_s, member.step = event.at_s, Step.ENDED
+        member.changed_s, member.step, member.stopped = event.at_s, Step.ENDED, False
         if event.outcome in ("stopped", "finished") and event.signal is not None:
             member.signals_sent.append(event.signal)
         if event.outcome == "stopped":

@@ -85,6 +85,7 @@ class Reports:
         member.step = Step.ENDED
         if not member.awaited_back:
             self._judge(member, event, interrupted=interrupted)
+        member.stopped = False
         self._crew.publish(process_ended(member, event, went=self._launcher.went))
         if member.awaited_back:
             self._guide_back(member).come_back(member, member.away_s)

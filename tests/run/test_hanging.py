@@ -17,7 +17,8 @@ from orchestrator.run.plan import Plan
 from roles.kit.slot import Count, Reading, State
 from roles.kit.spec import PortSpec, Restart
 
-EACH_SEED = pytest.mark.parametrize("seed", seeds(40, few=10))
+EACH_SEED = pytest.mark.parametrize("seed", seeds(24, few=8))
+DEATH = {"tasks.lost": ">= 0", "results.lost": ">= 0", "worker.exit_code": "one of 0, SIGKILL"}
 TIMEOUT_S = 3.0
 """In the scripted world somebody may not be chosen for a while: a second is not enough."""
 
@@ -260,3 +261,32 @@ def test_a_stopped_worker_is_replaced_where_an_item_has_its_time(seed):
     (hung,) = drive.published(events.ProcessHung)
     assert "stopped by a signal" in hung.text
     books_are_right(drive)
+
+
+@EACH_SEED
+def test_a_stopped_worker_that_is_killed_stops_nobody(seed):
+    drive = Drive(plan_with(PIPELINE, expects=DEATH), seed, messages_each=40, at_step={60 + seed: stop})
+
+    def kill(drive: Drive) -> None:
+        drive.feed(*drive.world.kill("worker-2", drive.now_s))
+
+    drive.at_step[160 + seed] = kill
+    ended = drive.run()
+    assert ended.verdict == "passed", f"seed {seed}: {problems(drive)}"
+    books_are_right(drive)
+
+
+@EACH_SEED
+def test_who_is_stopped_before_it_is_ready_is_named(seed):
+    """It is stopped as soon as it has been launched."""
+    drive = Drive(plan_with(PIPELINE), seed, messages_each=40)
+
+    def stop_early(drive: Drive) -> None:
+        if drive.world.processes["worker-2"].step == "greeted":
+            drive.world.stop("worker-2")
+
+    drive.at_step = dict.fromkeys(range(200), stop_early)
+    ended = drive.run()
+    (first, *_) = problems(drive)
+    assert ended.verdict == "failed"
+    assert first.endswith("worker-2 is stopped (SIGCONT would resume it: kill -CONT 1)"), f"seed {seed}"
