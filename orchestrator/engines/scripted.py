@@ -41,6 +41,7 @@ class ScriptedWorld:
         self.told: list[tuple[str, messages.Down]] = []
         self.answers: dict[str, Answer] = {}
         self._turn = 0
+        self._read_s = 0.0
 
     def obey(self, command: Command) -> None:
         """Carry out a command of the coordinator."""
@@ -139,6 +140,10 @@ class ScriptedWorld:
 
     def read(self, at_s: float) -> events.Read:
         """A reading of all slots."""
+        for process in self.processes.values():
+            if process.state is State.RUNNING:
+                process.busy_s += at_s - self._read_s
+        self._read_s = at_s
         alive = {name: reading(process) for name, process in self.processes.items() if process.alive}
         stopped = frozenset(
             name for name, process in self.processes.items() if process.alive and process.stopped

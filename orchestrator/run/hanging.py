@@ -23,10 +23,11 @@ still as the coordinator did."""
 
 @dataclass(slots=True)
 class _Still:
-    """Since these counters were seen, nothing has moved for `for_s` seconds."""
+    """Since these counters were seen, nothing has moved for `for_s` seconds; `busy_s` is what the slot said last."""
 
     incarnation: int
     counts: Mapping[str, Count]
+    busy_s: float
     for_s: float = 0.0
 
 
@@ -50,12 +51,15 @@ class Hanging:
             if not self._stands_still(member):
                 self._still.pop(member.name, None)
                 continue
-            counts = member.reading.ports
+            counts, busy_s = member.reading.ports, member.reading.busy_s
             still = self._still.get(member.name)
             if still is None or (still.incarnation, still.counts) != (member.incarnation, counts):
-                self._still[member.name] = _Still(member.incarnation, counts)
+                self._still[member.name] = _Still(member.incarnation, counts, busy_s)
                 continue
-            still.for_s += step_s
+            # It may have waited between two looks. A stopped one's slot tells nothing of time.
+            stands = member.stopped or member.paused
+            still.for_s = max(0.0, still.for_s + (step_s if stands else min(step_s, busy_s - still.busy_s)))
+            still.busy_s = busy_s
             if still.for_s >= timeout_s:
                 del self._still[member.name]
                 self._end(member, still.for_s, timeout_s)

@@ -41,13 +41,15 @@ class Watched:
         self.member = self.crew.members["worker-1"]
         self.member.step, self.member.pid = Step.WORKING, 7
         self.goes_on = False
+        self.busy_s, self.busy_share = 0.0, 1.0
         self.hanging = Hanging(self.crew, lambda _: self.goes_on)
 
     def see(self, at_s: float, state: State = State.RUNNING, received: int = 0) -> bool:
         """Whether it is killed on account of what its slot says at that time."""
+        self.busy_s += (at_s - self.crew.now_s) * self.busy_share
         self.crew.now_s = at_s
         ports = {"tasks": Count(received=received), "results": Count(sent=received)}
-        self.member.reading = Reading(state=state, ports=ports)
+        self.member.reading = Reading(state=state, ports=ports, busy_s=self.busy_s)
         self.hanging.look()
         return Signal("worker-1", "SIGKILL") in self.crew.take_commands()
 
@@ -81,6 +83,13 @@ def test_a_wait_begins_the_time_anew():
     assert one.seconds(10, 30) == [20]
 
 
+def test_waits_between_two_looks_do_not_count():
+    """Each look happens to find it busy, and it is for a quarter of its time."""
+    one = Watched()
+    one.busy_share = 0.25
+    assert one.seconds(0, 100) == [40]
+
+
 def test_where_nobody_has_looked_nothing_is_counted():
     """The coordinator stood still, and perhaps all the others with it."""
     one = Watched()
@@ -92,14 +101,14 @@ def test_where_nobody_has_looked_nothing_is_counted():
 
 def test_who_is_stopped_hangs_though_its_slot_says_that_it_waits():
     one = Watched()
-    one.member.stopped = True
+    one.member.stopped, one.busy_share = True, 0.0
     assert one.seconds(0, 100, State.RECEIVING) == [10]
     assert "hung at item 1 of port 'tasks', stopped by a signal, for" in one.member.hung
 
 
 def test_a_pause_that_ends_is_no_hanging_and_one_that_never_does_is():
     one = Watched()
-    one.member.paused, one.goes_on = True, True
+    one.member.paused, one.goes_on, one.busy_share = True, True, 0.0
     assert one.seconds(0, 100) == []
     one.goes_on = False
     assert one.seconds(100, 200) == [110]
