@@ -22,6 +22,7 @@ from orchestrator.topology.fields import (
     Count,
     Duration,
     Flag,
+    Gaps,
     HighWaterMark,
     Kind,
     LastingDuration,
@@ -74,6 +75,10 @@ class EndpointForm(Form):
     window: Window | None = Field(
         default=None,
         description="With at_least_once, the most tasks that a worker has and that are not acknowledged",
+    )
+    gaps: Gaps | None = Field(
+        default=None,
+        description="With `sequence`, what missed updates do: count (no more), warn (by default) or fail (the run)",
     )
 
 
@@ -144,6 +149,11 @@ class NodeForm(Form):
         default=None, description="Fails the run if not in place after so long"
     )
     stop_grace_period: Duration = Field(default=5.0, description="From SIGTERM to SIGKILL")
+    task_timeout: LastingDuration | None = Field(
+        default=None,
+        description="How long one item may be in the hands of a process; past it the process is killed, see restart",
+        examples=["30s"],
+    )
 
 
 ACTIONS: tuple[Action, ...] = get_args(Action)
