@@ -61,7 +61,10 @@ class Pass(Push):
             self._delivery.taker.conclude()
 
     def pass_on(self, header: Results | Mark, items: list[Any]) -> None:
-        """Send results, or a mark, to the sink; waits for room, raises Finish once the role is to leave."""
+        """Send results, or a mark, to the sink; waits for room, and as long as the port is held; raises Finish."""
+        if self.words[BELL] != self.control.heard:
+            self.control.hear()
+        self.control.await_release(self.name, self.index)
         payload = self._packing.join(items) if items else b""
         self._count_sent(len(items), len(payload))
         frames = [parcels.encode(header), payload]
