@@ -22,6 +22,7 @@ import zmq
 
 from roles.kit.codec import Codec
 from roles.kit.control import Control, Finish
+from roles.kit.frames import drain, refuse_larger
 from roles.kit.slot import (
     BELL,
     BYTES_RECEIVED,
@@ -51,7 +52,8 @@ LARGE_BYTES = 65_536
 """A frame that has so many is not copied on its way into the socket. Below that a copy is cheaper than to keep track of
 who holds it: measured, 10 kB cost twice as much without."""
 
-MALFORMED = (ValueError, msgspec.DecodeError)
+MALFORMED = (ValueError, msgspec.DecodeError, RecursionError)
+"""What decoding a frame raises that is none of ours; the last one for values within values, without end."""
 
 
 def quick_send(socket: zmq.Socket[bytes]) -> Callable[..., object]:
@@ -105,6 +107,8 @@ class Port:
         port._bytes_sent_at = base + BYTES_SENT
         port._bytes_received_at = base + BYTES_RECEIVED
         port._foreign_at = base + FOREIGN
+        # Smaller ones are not looked at twice; whatever is larger than is allowed must be.
+        port._large_bytes = min(LARGE_BYTES, spec.max_message_bytes + 1)
         port._recv = port.socket.recv
         port._send = quick_send(port.socket)
         port._awaits = False
@@ -138,6 +142,7 @@ class Port:
     _iterating: bool
     _counted_aside: bool
     _item: Any
+    _large_bytes: int
     _tallies: dict[str, Callable[[], None]]
 
     def note_peers(self, count: int) -> None:
@@ -189,12 +194,13 @@ class Outlet(Port):
 
     def send(self, item: Any) -> None:
         """Send one item; blocks at the high-water mark, raises `Finish` once nobody needs more."""
-        self._send_frame(self.codec.encode(item))
+        self._send_frame(self.codec.encode(item), item)
 
     def _sender(self) -> Callable[[Any], None]:
         """A `send` for streams, with all that it needs at hand: it keeps the counts, and must be a port's only one."""
         words, control, encode, look = self.words, self.control, self.codec.encode, self._look_before_sending
         send, send_late, raw = self._send, self._send_late, self.codec.raw
+        large_bytes, spec = self._large_bytes, self.spec
         sent_at, bytes_at = self._sent_at, self._bytes_sent_at
         sent = sent_bytes = 0
 
@@ -203,18 +209,21 @@ class Outlet(Port):
             if words[BELL] != control.heard:
                 look()
             frame: Any = item if type(item) is raw else encode(item)
+            size_bytes = len(frame)
+            is_small = size_bytes < large_bytes
+            if not is_small:
+                refuse_larger(spec, size_bytes, item)
             sent += 1
             words[sent_at] = sent
-            size_bytes = len(frame)
             sent_bytes += size_bytes
             if not sent & SOMETIMES:
                 words[bytes_at] = sent_bytes
             try:
-                send(frame, NOBLOCK, size_bytes < LARGE_BYTES)
-            except zmq.Again:
+                send(frame, NOBLOCK, is_small)
+            except zmq.ZMQError:
                 words[bytes_at] = sent_bytes
                 try:
-                    send_late(partial(send, frame, 0, size_bytes < LARGE_BYTES), size_bytes)
+                    send_late(partial(send, frame, 0, is_small), size_bytes)
                 except Finish:
                     sent, sent_bytes = sent - 1, sent_bytes - size_bytes
                     raise
@@ -225,27 +234,31 @@ class Outlet(Port):
         self._tallies["sent"] = tally
         return send_item
 
-    def _send_frame(self, frame: bytes) -> None:
+    def _send_frame(self, frame: bytes, item: Any) -> None:
         if self.words[BELL] != self.control.heard:
             self._look_before_sending()
         size_bytes = len(frame)
+        is_small = size_bytes < self._large_bytes
+        if not is_small:
+            refuse_larger(self.spec, size_bytes, item)
         self._count_sent(1, size_bytes)
         try:
-            self._send(frame, NOBLOCK, size_bytes < LARGE_BYTES)
-        except zmq.Again:
-            self._send_late(partial(self._send, frame, 0, size_bytes < LARGE_BYTES), size_bytes)
+            self._send(frame, NOBLOCK, is_small)
+        except zmq.ZMQError:
+            self._send_late(partial(self._send, frame, 0, is_small), size_bytes)
 
-    def _send_frames(self, frames: list[bytes]) -> None:
+    def _send_frames(self, frames: list[bytes], item: Any) -> None:
         if self.words[BELL] != self.control.heard:
             self._look_before_sending()
         size_bytes = sum(map(len, frames))
+        is_small = size_bytes < self._large_bytes
+        if not is_small:
+            refuse_larger(self.spec, size_bytes, item)
         self._count_sent(1, size_bytes)
         try:
-            self.socket.send_multipart(frames, NOBLOCK, size_bytes < LARGE_BYTES)
-        except zmq.Again:
-            self._send_late(
-                lambda: self.socket.send_multipart(frames, copy=size_bytes < LARGE_BYTES), size_bytes
-            )
+            self.socket.send_multipart(frames, NOBLOCK, is_small)
+        except zmq.ZMQError:
+            self._send_late(lambda: self.socket.send_multipart(frames, copy=is_small), size_bytes)
 
     def _look_before_sending(self) -> None:
         """Hear what has been said; raises Finish once the role is to leave, and waits as long as the port is held."""
@@ -253,7 +266,10 @@ class Outlet(Port):
         self.control.await_release(self.name, self.index)
 
     def _send_late(self, send: Callable[[], object], size_bytes: int) -> None:
-        """Send what met a full queue; where the role is to finish first, it is taken back from the counts."""
+        """Send what could not go at once; where the role is to finish first, it is taken back from the counts.
+
+        A queue is full, or a socket in lockstep is not ready to send: that is raised again, if nothing can be done.
+        """
         try:
             while True:
                 since_ns = monotonic_ns()
@@ -275,7 +291,11 @@ class Outlet(Port):
 
 
 class Inlet(Port):
-    """A port that receives: iterate over it, or `recv` one by one."""
+    """A port that receives: iterate over it, or `recv` one by one.
+
+    It takes frames one by one. That another one of the same message follows costs as much to ask as to receive it, so
+    whoever sends several frames where one is meant has sent so many items; after one that is none, the others go, too.
+    """
 
     _mark: bytes | None = None
     """What a frame begins with that is no item."""
@@ -285,6 +305,10 @@ class Inlet(Port):
 
     def _note_mark(self, frame: bytes) -> None:
         """Take in a frame that is no item; raises Ended where it was the end of the stream."""
+
+    def _note_foreign(self) -> None:
+        super()._note_foreign()
+        drain(self.socket)
 
     def recv(self) -> Any:
         """The next item; raises `Ended` at the end of the stream, `Finish` once the role is to leave."""

@@ -46,7 +46,7 @@ class Pub(Outlet):
         if self.codec.prefixed:
             self._send_update(topic.encode() + self.codec.encode(item) if topic else item)
         else:
-            self._send_frames([topic.encode(), self.codec.encode(item)])
+            self._send_frames([topic.encode(), self.codec.encode(item)], item)
 
     def _send_numbered(self, item: Any, topic: str = "") -> None:
         numbering, payload = self._numbering, self.codec.encode(item)
@@ -58,7 +58,7 @@ class Pub(Outlet):
         else:
             frames = [first + payload]
             length = length or topic_bytes_of(payload)
-        self._send_frames([*frames, numbering.stamp(frames[0], length)])
+        self._send_frames([*frames, numbering.stamp(frames[0], length)], item)
         numbering.passed(frames[0], length)
 
     def send_end(self, process: str) -> None:
@@ -126,10 +126,12 @@ class Sub(Inlet):
         self._check_ended()
         while True:
             topic, *rest = self.socket.recv_multipart(flags)
-            frame = topic if topic.startswith(END_TOPIC) or not rest else rest[-1]
-            if not frame.startswith(END_TOPIC):
-                return frame
-            self._note_mark(frame)
+            if topic.startswith(END_TOPIC):
+                self._note_mark(topic)
+            elif len(rest) > 1:
+                self._note_foreign()
+            else:
+                return rest[0] if rest else topic
 
     def _recv_numbered(self, flags: int) -> bytes:
         """The next update that has not been there before; raises Ended as `_recv_update`."""

@@ -189,6 +189,7 @@ def _socket(context: zmq.Context[zmq.Socket[bytes]], spec: PortSpec, kind: int) 
     socket = context.socket(kind)
     if spec.hwm is not None:
         socket.set_hwm(spec.hwm)
+    socket.set(zmq.MAXMSGSIZE, spec.max_message_bytes)
     socket.set(zmq.RCVTIMEO, BRIEF_MS)
     socket.set(zmq.SNDTIMEO, BRIEF_MS)
     if any(attachment.mode == "bind" for attachment in spec.attachments):

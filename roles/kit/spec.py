@@ -28,6 +28,9 @@ SOCKETS_TOKEN = "{sockets}"  # noqa: S105 - a placeholder, not a secret
 """Stands in planned ipc addresses for the run's private socket directory."""
 
 
+MAX_MESSAGE_BYTES = 64 * 1024 * 1024
+"""No message is larger unless its endpoint says so."""
+
 LONGEST_BACKOFF_S = 30.0
 """However often a process has been started again, it is not kept away for longer."""
 
@@ -57,7 +60,8 @@ class PortSpec(Spec, frozen=True, kw_only=True):
     a SUB the publishers whose end marks close it, both counted through proxies. `delimited` says that a
     DEALER speaks to REPs and so sends an empty frame first. `copies` is the number of sockets behind the port
     (a client's `sockets`). With `sequence` a PUB numbers its updates by topic, and a SUB looks at the numbers.
-    With `batch` a PUSH packs up to so many items into a frame, and a PULL unpacks them.
+    With `batch` a PUSH packs up to so many items into a frame, and a PULL unpacks them. A message of more than
+    `max_message_bytes` is not sent, and whoever sends one all the same is disconnected.
     """
 
     name: str
@@ -71,6 +75,7 @@ class PortSpec(Spec, frozen=True, kw_only=True):
     copies: int = 1
     sequence: bool = False
     batch: int = 1
+    max_message_bytes: int = MAX_MESSAGE_BYTES
 
 
 class Restart(Spec, frozen=True, kw_only=True):
