@@ -195,6 +195,7 @@ class _Planner:
             delimited=kind == "DEALER" and self._meets_rep(wires[0]),
             copies=self._copies(wires[0]),
             batch=first.batch if kind in ("PUSH", "PULL") else 1,
+            max_message_bytes=first.max_message_bytes,
             sequence=kind in ("PUB", "SUB")
             and any(self._pattern.endpoints[wire.endpoint].sequence for wire in wires),
         )

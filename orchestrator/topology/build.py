@@ -77,6 +77,7 @@ def _endpoint(form: str | EndpointForm) -> Endpoint:
         idle_after_s=form.idle_after,
         sequence=form.sequence,
         batch=form.batch,
+        max_message_bytes=form.max_message,
     )
 
 

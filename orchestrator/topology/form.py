@@ -25,6 +25,7 @@ from orchestrator.topology.fields import (
     HighWaterMark,
     Kind,
     LastingDuration,
+    MessageSize,
     Name,
     Replicas,
     RestartPolicy,
@@ -35,6 +36,7 @@ from orchestrator.topology.fields import (
 )
 from orchestrator.topology.model import Action
 from orchestrator.topology.scalars import Value
+from roles.kit.spec import MAX_MESSAGE_BYTES
 
 LATER = {"endpoint": ("delivery", "security")}
 """Keys of the format that this version does not support yet, by the level at which they stand."""
@@ -61,6 +63,11 @@ class EndpointForm(Form):
     )
     batch: BatchSize = Field(
         default=1, description="Packs up to so many items into a frame, at endpoints of PUSH and PULL"
+    )
+    max_message: MessageSize = Field(
+        default=MAX_MESSAGE_BYTES,
+        description="The largest message: a larger one is refused where it is sent, and where it comes",
+        json_schema_extra={"default": "64MiB"},
     )
     sequence: Flag = Field(
         default=False,

@@ -18,6 +18,7 @@ from orchestrator.topology import (
     lint_options,
     lint_restart,
     lint_sequence,
+    lint_size,
 )
 from orchestrator.topology.suggest import did_you_mean_or_list
 from orchestrator.topology.tree import Finding
@@ -34,6 +35,7 @@ RULES: tuple[Rule, ...] = (
     *lint_options.RULES,
     *lint_sequence.RULES,
     *lint_batch.RULES,
+    *lint_size.RULES,
     *lint_expect.RULES,
     *lint_faults.RULES,
     *lint_restart.RULES,

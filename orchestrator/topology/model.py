@@ -6,6 +6,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from roles.kit.spec import MAX_MESSAGE_BYTES
+
 Codec = Literal["bytes", "text", "json", "msgpack"]
 Policy = Literal["no", "on-failure", "always"]
 Action = Literal["kill", "terminate", "pause", "resume", "restart", "scale"]
@@ -51,6 +53,7 @@ class Endpoint(Model, frozen=True, kw_only=True, omit_defaults=True):
     idle_after_s: float | None = None
     sequence: bool = False
     batch: int = 1
+    max_message_bytes: int = MAX_MESSAGE_BYTES
 
 
 class Restart(Model, frozen=True, kw_only=True, omit_defaults=True):
