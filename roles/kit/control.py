@@ -215,6 +215,8 @@ class Control:
         until = time.monotonic() + seconds
         while True:
             self.look()
+            for port in self.ports:
+                port.tally()
             left_s = until - time.monotonic()
             if left_s <= 0:
                 return

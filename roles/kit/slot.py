@@ -34,6 +34,9 @@ SENT, RECEIVED, BYTES_SENT, BYTES_RECEIVED, PEERS, FOREIGN, MISSED, GAPS, DUPLIC
     PORT_WORDS
 )
 
+MOST = 2**64 - 1
+"""What a word can hold."""
+
 Words = memoryview
 """A slot as a memoryview of unsigned 64-bit words."""
 

@@ -14,8 +14,9 @@ from roles.kit.batches import AGE_NS, LOOK_EVERY, MOMENT_NS, Batcher, Pace, pack
 class Way:
     """Frames that were let through, the first `room` of them."""
 
-    def __init__(self, peers: int = 1, room: int = 10**9) -> None:
+    def __init__(self, peers: int = 1, room: int = 10**9, most_bytes: int = 10**9) -> None:
         self.frames: list[bytes] = []
+        self._most_bytes = most_bytes
         self.room = room
         self.made_bytes = 0
         self.back: tuple[int, int] | None = None
@@ -23,6 +24,12 @@ class Way:
 
     def frame_made(self, size_bytes: int) -> None:
         self.made_bytes += size_bytes
+
+    def fits(self, size_bytes: int) -> bool:
+        return size_bytes <= self._most_bytes
+
+    def refuse(self, size_bytes: int, item: Any) -> None:
+        raise TooLarge(f"{item!r}: {size_bytes}")
 
     def go(self, frame: bytes) -> bool:
         if self.room <= 0:
