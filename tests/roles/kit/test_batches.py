@@ -9,6 +9,7 @@ import pytest
 
 from roles.kit import batches
 from roles.kit.batches import AGE_NS, LOOK_EVERY, MOMENT_NS, Batcher, Pace, packing
+from roles.kit.frames import TooLarge
 
 
 class Way:
@@ -251,3 +252,23 @@ def test_the_pace_grows_while_items_are_quick_and_falls_when_they_are_not(clock)
     pace.begin()
     pace.passed()
     assert pace.size == 2
+
+
+def test_a_frame_that_would_be_too_large_is_split():
+    way = Way(most_bytes=40)
+    batcher = Batcher(way, 100, packing("json").join)
+    send(batcher, *["x" * 10] * 7)
+    assert batcher.flush()
+    assert all(len(frame) <= 40 for frame in way.frames)
+    assert [item for frame in way.frames for item in packing("json").split(frame)] == ["x" * 10] * 7
+    assert (batcher.bundled, way.made_bytes) == (7, sum(map(len, way.frames)))
+
+
+def test_an_item_that_no_frame_can_hold_is_refused_once():
+    way = Way(most_bytes=40)
+    batcher = Batcher(way, 100, packing("json").join)
+    batcher.waiting += ["a", "y" * 50]
+    with pytest.raises(TooLarge, match="'y"):
+        batcher.flush()
+    assert batcher.flush()
+    assert b"y" not in b"".join(way.frames)
