@@ -47,19 +47,33 @@ class Gate:
     run: Callable[[str, int], Tally]
 
 
-def rounds(gates: Sequence[Gate], seed: int, now_s: Callable[[], float], until_s: float) -> dict[str, Tally]:
-    """Go round all gates until each has had its full amount or the time is up; each has one round at least."""
+def rounds(
+    gates: Sequence[Gate],
+    seed: int,
+    now_s: Callable[[], float],
+    until_s: float,
+    tell: Callable[[str], object] = lambda _: None,
+) -> dict[str, Tally]:
+    """Go round all gates until each has had its full amount or the time is up; each has one round at least.
+
+    The gate that has had the least of the time is the next, so that a slow one does not take it from the others.
+    """
     tallies = {gate.name: Tally() for gate in gates}
-    number = 0
+    spent_s = dict.fromkeys(tallies, 0.0)
+    numbers = dict.fromkeys(tallies, 0)
     while True:
         left = [gate for gate in gates if tallies[gate.name].tried < gate.full]
-        if not left:
+        begun = [gate for gate in left if numbers[gate.name]]
+        if not left or (len(begun) == len(left) and now_s() >= until_s):
             return tallies
-        for gate in left:
-            if number and now_s() >= until_s:
-                return tallies
-            tallies[gate.name].add(gate.run(f"{seed}/{gate.name}/{number}", gate.once))
-        number += 1
+        gate = min(left, key=lambda one: (numbers[one.name] > 0, spent_s[one.name]))
+        began_s = now_s()
+        tally = gate.run(f"{seed}/{gate.name}/{numbers[gate.name]}", gate.once)
+        spent_s[gate.name] += now_s() - began_s
+        numbers[gate.name] += 1
+        tallies[gate.name].add(tally)
+        told = tallies[gate.name]
+        tell(f"{gate.name}: {told.tried:,} {gate.unit}, {told.lost} went wrong; {tally.note}")
 
 
 def dice(seed: str) -> random.Random:

@@ -7,14 +7,16 @@ problems with their places, or a plan; it comes within a second, and never as an
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import random
 import re
+import signal
 import tempfile
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from chaos.gate import Gate, Tally, dice
@@ -30,6 +32,7 @@ KEPT = ROOT / "tests" / "topology" / "kept"
 """Files that were answered wrongly once; the tests go through them all."""
 
 SLOW_S = 1.0
+_GIVEN_UP_S = 10.0
 _FILES_AMONG = 10
 """One of so many is checked as a file, with all that it names on disk, which takes three times as long."""
 
@@ -320,6 +323,22 @@ def changed(chance: random.Random, texts: Sequence[str]) -> str:
     return "\n".join(lines)
 
 
+@contextlib.contextmanager
+def _not_for_ever() -> Iterator[None]:
+    """Raise TimeoutError in what takes too long, so that it is told where that was."""
+
+    def over(*_: object) -> None:
+        raise TimeoutError(f"no answer within {_GIVEN_UP_S:g} s of processor time")
+
+    before = signal.signal(signal.SIGPROF, over)
+    signal.setitimer(signal.ITIMER_PROF, _GIVEN_UP_S)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
+
+
 class Judge:
     """Checks texts, by themselves or as files in `folder`, and says what is wrong with the answers."""
 
@@ -331,7 +350,8 @@ class Judge:
         """What is wrong with the answer to a topology; empty where nothing is. Files take longer to check."""
         started_s = time.process_time()
         try:
-            fault = self._of_file(text) if as_file else self._of_text(text)
+            with _not_for_ever():
+                fault = self._of_file(text) if as_file else self._of_text(text)
         except Exception:  # noqa: BLE001 - whatever comes is what is looked for
             return traceback.format_exc()
         took_s = time.process_time() - started_s
