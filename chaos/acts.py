@@ -249,16 +249,16 @@ class Client(Act):
 
     def open(self) -> Stage:
         self.codec = self.chance.choice(("json", "text", "msgpack"))
-        self._context: zmq.Context[Socket] = zmq.Context()
-        self._server = self._context.socket(zmq.ROUTER)
-        self._server.set(zmq.RCVTIMEO, _DEADLINE_MS)
-        place = self._server.bind_to_random_port("tcp://127.0.0.1")
         params: dict[str, Any] = {"requests": 10_000_000, "sockets": self.chance.choice((1, 3))}
         self.retries = self.chance.random() < 0.5
         if self.retries:
             params["retry"] = {"timeout_s": 0.2, "attempts": 1000}
         ports = {"server": port("REQ", codec=self.codec, copies=params["sockets"])}
-        return Stage("client", ports, params=params, connect={"server": f"tcp://127.0.0.1:{place}"})
+        stage = Stage("client", ports, params=params, connect={"server": ""})
+        self._server = stage.context.socket(zmq.ROUTER)
+        self._server.set(zmq.RCVTIMEO, _DEADLINE_MS)
+        stage.connect["server"] = f"tcp://127.0.0.1:{self._server.bind_to_random_port('tcp://127.0.0.1')}"
+        return stage
 
     def begin(self) -> None:
         """It comes by itself."""

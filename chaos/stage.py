@@ -28,7 +28,7 @@ class StageError(Exception):
 class Stage:
     """One role process in a run of its own. Its ports bind tcp addresses, or connect to those in `connect`.
 
-    `{folder}` in a param is the stage's own folder.
+    `{folder}` in a param is the stage's own folder. What `connect` says may be set until it is entered.
 
     `ports` maps each port to its socket kind and what else its spec says. Use it as a context manager: when it is left
     the process is gone.
@@ -45,7 +45,7 @@ class Stage:
         self._temporary = tempfile.TemporaryDirectory(prefix="stage-")
         self.folder = Path(self._temporary.name)
         self.context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        self._connect = dict(connect or {})
+        self.connect = dict(connect or {})
         self._slots = SlotFile(self.folder / "slots", slots=1)
         self._socket = self.context.socket(zmq.ROUTER)
         self._socket.bind(f"ipc://{self.folder}/control")
@@ -84,14 +84,14 @@ class Stage:
     def _port(self, name: str, fields: dict[str, Any]) -> spec.PortSpec:
         one = (
             spec.Attachment(endpoint=name, mode="connect")
-            if name in self._connect
+            if name in self.connect
             else spec.Attachment(endpoint=name, mode="bind", address="tcp://127.0.0.1:*")
         )
         return spec.PortSpec(name=name, attachments=(one,), **fields)
 
     def __enter__(self) -> Self:
         self.addresses = self._hear_bound().addresses
-        self.tell(messages.Connect(addresses={name: [at] for name, at in self._connect.items()}))
+        self.tell(messages.Connect(addresses={name: [at] for name, at in self.connect.items()}))
         return self
 
     def __exit__(

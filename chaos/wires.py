@@ -5,6 +5,7 @@ All the while somebody of ours is served, the role stays alive, and its memory s
 
 from __future__ import annotations
 
+import contextlib
 import random
 
 from chaos import zmtp
@@ -55,19 +56,18 @@ def play(kind: type[Act], seed: str, amount: int) -> Tally:
 
 def _disturbed(act: Act, chance: random.Random, tally: Tally, amount: int) -> int:
     """Send the frames; by how many bytes the role's memory has grown since the first tenth of them."""
-    visitors = _Visitors(act, chance)
     before_bytes = 0
-    for number in range(ROUNDS):
-        wanted = amount * (number + 1) // ROUNDS
-        tally.tried += visitors.come()
-        while tally.tried < wanted:
-            sent = act.disturb()
-            tally.tried += sent or visitors.speak()
-        act.serve()
-        act.stage.check()
-        if number == ROUNDS // 10:
-            before_bytes = act.stage.rss_bytes
-    visitors.leave()
+    with contextlib.closing(_Visitors(act, chance)) as visitors:
+        for number in range(ROUNDS):
+            wanted = amount * (number + 1) // ROUNDS
+            tally.tried += visitors.come()
+            while tally.tried < wanted:
+                sent = act.disturb()
+                tally.tried += sent or visitors.speak()
+            act.serve()
+            act.stage.check()
+            if number == ROUNDS // 10:
+                before_bytes = act.stage.rss_bytes
     act.serve()
     return act.stage.rss_bytes - before_bytes
 
@@ -112,11 +112,10 @@ class _Visitors:
 
     def _too_large(self, address: str, kind: str) -> int:
         """Whoever sends a larger frame than is allowed is disconnected."""
-        peer = zmtp.open_peer(address, kind)
-        zmtp.speak(peer, zmtp.frame(bytes(LIMIT_BYTES + 1)))
-        if not zmtp.hangs_up(peer):
-            raise StageError(f"{kind} may send {LIMIT_BYTES + 1} bytes")
-        peer.close()
+        with zmtp.open_peer(address, kind) as peer:
+            zmtp.speak(peer, zmtp.frame(bytes(LIMIT_BYTES + 1)))
+            if not zmtp.hangs_up(peer):
+                raise StageError(f"{kind} may send {LIMIT_BYTES + 1} bytes")
         return 1
 
     def _keep(self, peer: zmtp.Peer) -> None:
@@ -124,7 +123,7 @@ class _Visitors:
         while len(self._open) > _MOST_OPEN:
             self._open.pop(0).close()
 
-    def leave(self) -> None:
+    def close(self) -> None:
         """Close what is open."""
         for peer in self._open:
             peer.close()

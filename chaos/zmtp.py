@@ -32,15 +32,17 @@ def ready(kind: str) -> bytes:
 
 def open_peer(address: str, kind: str) -> socket.socket:
     """A connection whose handshake is done, as a socket of that kind would do it."""
-    peer = plain(address)
-    peer.sendall(GREETING + ready(kind))
-    left = _GREETING_BYTES
-    while left:
-        got = peer.recv(left)
-        if not got:
-            raise ConnectionResetError("no greeting")
-        left -= len(got)
-    peer.recv(4096)  # its own READY
+    with contextlib.ExitStack() as unless_done:
+        peer = unless_done.enter_context(plain(address))
+        peer.sendall(GREETING + ready(kind))
+        left = _GREETING_BYTES
+        while left:
+            got = peer.recv(left)
+            if not got:
+                raise ConnectionResetError("no greeting")
+            left -= len(got)
+        peer.recv(4096)  # its own READY
+        unless_done.pop_all()
     return peer
 
 

@@ -88,7 +88,7 @@ def test_a_role_that_ends_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
         return 1
 
     monkeypatch.setattr(acts.Sink, "disturb", ends)
-    tally = wires.play(acts.Sink, "1", 100)
+    tally = wires.play(acts.Sink, "1", 2000)
     assert "has ended with -9" in tally.faults[0]
 
 
