@@ -22,7 +22,7 @@ from orchestrator.outcome.text import report_text
 from orchestrator.outcome.values import Summary
 from orchestrator.run.events import Known, Progress, RunEnded, RunStarted
 from orchestrator.run.plan import Plan
-from orchestrator.rundir import EVENTS, SUMMARY, RunDir
+from orchestrator.rundir import EVENTS, SUMMARY, RunDir, write_whole
 from orchestrator.terminal import Terminal
 from orchestrator.verbs.broken import broken_off
 from orchestrator.verbs.codes import worst
@@ -170,7 +170,7 @@ class _OneRun:
         events = self._observed(runner, place)
         summary = summarise(events)
         try:
-            (place.path / SUMMARY).write_bytes(to_json(summary))
+            write_whole(place.path / SUMMARY, to_json(summary))
         except OSError as error:
             self.terminal.tell(f"cannot write {place.shown}/{SUMMARY}: {error.strerror}\n")
         self._report(summary, place)

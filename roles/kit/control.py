@@ -23,11 +23,13 @@ from roles.kit.slot import (
     GO_NS,
     MAX_RSS,
     STATE,
+    UNLOGGED,
     WAIT_SINCE_NS,
     WAITED_NS,
     State,
     Words,
 )
+from roles.kit.streams import Spillway
 
 Pollee = tuple[Any, int]
 """A socket and the events awaited on it."""
@@ -227,11 +229,12 @@ class Control:
             words[STATE] = state
 
     def note_usage(self, now_ns: int) -> None:
-        """Write processor time and peak memory of this process into its slot."""
+        """Write processor time, peak memory and what its log could not take into the slot."""
         self._usage_ns = now_ns
         usage = resource.getrusage(resource.RUSAGE_SELF)
         self.words[CPU_US] = int((usage.ru_utime + usage.ru_stime) * 1e6)
         self.words[MAX_RSS] = usage.ru_maxrss * _RSS_UNIT
+        self.words[UNLOGGED] = Spillway.dropped_bytes
 
     def note_finished(self) -> None:
         """Write into the slot that the role has done its part."""
