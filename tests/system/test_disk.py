@@ -115,12 +115,20 @@ def test_gone(project: Project) -> None:
         import os, time
         from pathlib import Path
 
+        if Path("died").exists():
+            Path("again").touch()
+
 
         def tasks():
-            Path("begun").touch()
-            while not Path("gone").exists():
+            await_file("gone")
+            yield 0
+            await_file("again")
+            yield from range(1, 500)
+
+
+        def await_file(name):
+            while not Path(name).exists():
                 time.sleep(0.005)
-            yield from range(500)
 
 
         def work(task):
