@@ -22,6 +22,7 @@ from roles.kit import calls, messages, spec
 from roles.kit.calls import SetupError
 from roles.kit.control import Control, Finish
 from roles.kit.histogram import Histogram
+from roles.kit.limits import which
 from roles.kit.pipeline import Pull, Push
 from roles.kit.ports import Ended, Port
 from roles.kit.pubsub import Pub, Sub
@@ -212,7 +213,8 @@ class Runtime:
 
     def _raised(self, error: Exception) -> int:
         item = self._item_in_hand()
-        text = f"{type(error).__name__}: {error}"
+        limit = which(error, self._context)
+        text = f"{type(error).__name__}: {error}" + (f": {limit}" if limit else "")
         error.__traceback__ = from_the_users_code_on(error.__traceback__)
         told = messages.Failed(
             kind="raised", text=text, item=item, traceback="".join(traceback.format_exception(error))
