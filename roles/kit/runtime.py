@@ -134,8 +134,15 @@ class Runtime:
         else:
             for opened in self._open:
                 opened.port.settle()
+        self._conclude()
         self._finished = messages.Finished(result=plain(role.result), latencies=self._latencies())
         messages.encode(self._finished)  # what cannot be told is the role's failure, and so it must show here
+
+    def _conclude(self) -> None:
+        """What waits at batching ports goes; what cannot be sent is the role's failure."""
+        for opened in self._open:
+            if isinstance(opened.port, Push):
+                opened.port.conclude()
 
     def _latencies(self) -> dict[int, int]:
         """The round trips of all REQ ports."""
@@ -246,9 +253,10 @@ class Runtime:
 
     def _finish(self, exit_code: int) -> None:
         """Say that the role has done its part: an inlet closes, so that senders pass it over; an outlet is held."""
-        for opened in self._open:
-            if isinstance(opened.port, Push):
-                opened.port.conclude()
+        try:
+            self._conclude()
+        except Exception:  # noqa: BLE001 - the role has failed by now, and this or the like is why
+            exit_code = exit_code or 1
         for opened in self._open:
             if isinstance(opened.port, Pull | Sub):
                 for socket in opened.port.sockets:
