@@ -55,7 +55,7 @@ def play(kind: type[Act], seed: str, amount: int) -> Tally:
 
 
 def _disturbed(act: Act, chance: random.Random, tally: Tally, amount: int) -> int:
-    """Send the frames; by how many bytes the role's memory has grown since the first tenth of them."""
+    """Send the frames; by how many bytes the role's memory has grown since the first half of them."""
     before_bytes = 0
     with contextlib.closing(_Visitors(act, chance)) as visitors:
         for number in range(ROUNDS):
@@ -66,7 +66,7 @@ def _disturbed(act: Act, chance: random.Random, tally: Tally, amount: int) -> in
                 tally.tried += sent or visitors.speak()
             act.serve()
             act.stage.check()
-            if number == ROUNDS // 10:
+            if number == ROUNDS // 2:  # by then it has had as many peers at once as it will have
                 before_bytes = act.stage.rss_bytes
     act.serve()
     return act.stage.rss_bytes - before_bytes
