@@ -76,6 +76,7 @@ def _endpoint(form: str | EndpointForm) -> Endpoint:
         hwm=form.hwm,
         idle_after_s=form.idle_after,
         sequence=form.sequence,
+        gaps=form.gaps,
         batch=form.batch,
         max_message_bytes=form.max_message,
     )
@@ -125,6 +126,7 @@ def _node(form: NodeForm) -> Node:
         restart=_restart(form.restart),
         ready_within_s=form.ready_within,
         stop_grace_period_s=form.stop_grace_period,
+        task_timeout_s=form.task_timeout,
     )
 
 

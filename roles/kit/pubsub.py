@@ -23,35 +23,43 @@ class Pub(Outlet):
     socket_type = zmq.XPUB
 
     def _prepare(self) -> None:
-        self._send_update = self._sender()
+        self._send_update, self._send_updates = self._senders(self._encode_update)
         self._numbering: Numbering | None = None
 
-    def published_by(self, process: str) -> None:
+    def published_by(self, process: str, incarnation: int = 0) -> None:
         """The name by which subscribers know this publisher; with `sequence` it stands in each update."""
         if self.spec.sequence:
-            self._numbering = Numbering(process)
+            self._numbering = Numbering(process, incarnation)
             self.send = self._send_numbered  # type: ignore[method-assign]
 
     def send_all(self, items: Iterable[Any]) -> None:
         """Send each of the items, a pair as topic and item; quicker than a loop over `send`, and raises as that."""
-        send = self._send_update if self.codec.prefixed and self._numbering is None else self.send
+        if self.codec.prefixed and self._numbering is None:
+            self._send_updates(items)
+            return
         for item in items:
             if type(item) is tuple:
                 self.send(item[1], topic=item[0])
             else:
-                send(item)
+                self.send(item)
 
     def send(self, item: Any, topic: str = "") -> None:
         """Send one item. With codecs bytes and text the topic is the item's own prefix, else `topic` is a frame."""
         if self.codec.prefixed:
-            self._send_update(topic.encode() + self.codec.encode(item) if topic else item)
+            self._send_update((topic, item) if topic or type(item) is tuple else item)
         else:
             self._send_framed([topic.encode(), self.codec.encode(item)], item)
 
     def _send_framed(self, frames: list[bytes], item: Any) -> None:
         self._send_frames(frames, item)
-        if not self.words[self._sent_at] & SELDOM:
+        if not self.words[self._sent_at] % SELDOM:
             self._seldom()
+
+    def _encode_update(self, item: Any) -> bytes:
+        if type(item) is not tuple:
+            return self.codec.encode(item)
+        topic: str = item[0]
+        return topic.encode() + self.codec.encode(item[1])
 
     def _send_numbered(self, item: Any, topic: str = "") -> None:
         numbering, payload = self._numbering, self.codec.encode(item)
@@ -106,7 +114,7 @@ class Sub(Inlet):
     socket_type = zmq.SUB
 
     def begin_again(self) -> None:
-        """An earlier incarnation of this process has been a subscriber, too."""
+        """What came before its first updates is none of this subscriber's: an earlier incarnation may have had it."""
         self._checker.began_again = True
 
     def subscribe(self, topics: Iterable[str]) -> None:
@@ -122,7 +130,7 @@ class Sub(Inlet):
         if self.spec.sequence:
             self._recv = self._recv_numbered
         elif self.codec.prefixed:
-            self._mark = END_TOPIC
+            self._marked = True
         else:
             self._recv = self._recv_update
 
@@ -132,10 +140,15 @@ class Sub(Inlet):
         return super().recv()
 
     def _take(self, frame: bytes) -> tuple[bool, Any]:
-        if self._mark is not None and frame.startswith(self._mark):
-            self._note_mark(frame)
+        if self._marked and self._is_mark(frame):
             return False, None
         return super()._take(frame)
+
+    def _is_mark(self, frame: bytes) -> bool:
+        if not frame.startswith(END_TOPIC):
+            return False
+        self._note_mark(frame)
+        return True
 
     def _recv_update(self, flags: int) -> bytes:
         """The next update without its topic frame; raises Ended once every publisher has said that it has finished."""
@@ -170,12 +183,11 @@ class Sub(Inlet):
             if ends or not is_new or self._checker.gaps != self.words[port_base(self.index) + GAPS]:
                 self._note_numbers()  # else nothing has changed
             if ends:
-                self._note_mark(first)
+                self._end_with(self._checker.finished())
             elif is_new:
                 return frames[-2]
 
     def _check_ended(self) -> None:
-        """One who is to leave may never find the stream empty."""
         if self.name in self.control.ended:
             raise Ended
 
@@ -191,6 +203,9 @@ class Sub(Inlet):
         if name not in self.spec.partners:
             return  # as many names as a stranger likes
         self._finished_publishers.add(name)
-        if self._finished_publishers.issuperset(self.spec.partners):
+        self._end_with(self._finished_publishers)
+
+    def _end_with(self, finished: set[str]) -> None:
+        if finished.issuperset(self.spec.partners):
             self.control.ended.add(self.name)
             raise Ended
