@@ -112,12 +112,13 @@ def bad_traffic(chance: random.Random, *, enveloped: bool = False) -> bytes:
         frame(b"\x05ERROR\x03bad", COMMAND),
         frame(b"\x05OTHER" + body, COMMAND),
     )
-    broken = (
+    too_large = b"\x02" + struct.pack(">Q", chance.choice((2**63 - 1, 2**64 - 1, 2**40)))
+    # To libzmq these are messages at any socket, and they have no envelope.
+    as_messages = (
+        frame(b"\x09SUBSCRIBE" + body, COMMAND),
+        frame(b"\x06CANCEL" + body, COMMAND),
         frame(body, chance.choice((0x08, 0x80, 0xF8))),
-        b"\x02" + struct.pack(">Q", chance.choice((2**63 - 1, 2**64 - 1, 2**40))),
     )
-    # To libzmq these are messages at any socket.
-    as_messages = (frame(b"\x09SUBSCRIBE" + body, COMMAND), frame(b"\x06CANCEL" + body, COMMAND))
     if chance.random() < 0.5:
         return envelope + chance.choice(messages)
-    return chance.choice((*ignored, *broken) if enveloped else (*ignored, *broken, *as_messages))
+    return chance.choice((*ignored, too_large) if enveloped else (*ignored, too_large, *as_messages))
