@@ -331,7 +331,7 @@ class Ventilator(Act):
 
     def open(self) -> Stage:
         params = {"range": [1, 10**9]}
-        return Stage("ventilator", {"tasks": port("PUSH", codec="json", hwm=10)}, params=params)
+        return Stage("ventilator", {"tasks": port("PUSH", codec="json")}, params=params)
 
     def begin(self) -> None:
         self._ours = self.socket(zmq.PULL, "tasks")
