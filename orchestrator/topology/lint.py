@@ -17,6 +17,7 @@ from orchestrator.topology import (
     lint_nodes,
     lint_options,
     lint_restart,
+    lint_security,
     lint_sequence,
 )
 from orchestrator.topology.suggest import did_you_mean_or_list
@@ -37,6 +38,7 @@ RULES: tuple[Rule, ...] = (
     *lint_expect.RULES,
     *lint_faults.RULES,
     *lint_restart.RULES,
+    *lint_security.RULES,
 )
 
 ALLOWED = frozenset(
@@ -46,7 +48,6 @@ ALLOWED = frozenset(
         "conflate-multipart",
         "nobody-connects",
         "never-ends",
-        "open-bind",
         "port-codecs",
         "relaxed-without-correlate",
         "same-address",
@@ -75,5 +76,7 @@ def _unknown_codes(view: View) -> Iterator[Finding]:
     for index, code in enumerate(view.pattern.allow):
         if code not in ALLOWED:
             hint = did_you_mean_or_list(code, sorted(ALLOWED), "codes")
+            if code == "open-bind":  # the file's own word for it, which says what it does
+                hint = "write insecure: true at the endpoint"
             path = view.path("allow", index)
             yield Finding(code="unknown-code", text=f"cannot allow '{code[:40]}'", path=path, hint=hint)

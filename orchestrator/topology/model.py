@@ -7,6 +7,7 @@ from typing import Any, Literal
 import msgspec
 
 Codec = Literal["bytes", "text", "json", "msgpack"]
+Security = Literal["none", "curve"]
 Policy = Literal["no", "on-failure", "always"]
 Action = Literal["kill", "terminate", "pause", "resume", "restart", "scale"]
 
@@ -51,6 +52,8 @@ class Endpoint(Model, frozen=True, kw_only=True, omit_defaults=True):
     idle_after_s: float | None = None
     sequence: bool = False
     batch: int = 1
+    security: Security | None = None
+    insecure: bool | None = None
 
 
 class Restart(Model, frozen=True, kw_only=True, omit_defaults=True):
@@ -94,6 +97,8 @@ class Pattern(Model, frozen=True, kw_only=True, omit_defaults=True):
 
     description: str = ""
     codec: Codec = "json"
+    security: Security = "none"
+    insecure: bool = False
     endpoints: dict[str, Endpoint] = {}
     nodes: dict[str, Node] = {}
     sync: Literal["barrier", "none"] = "barrier"
@@ -105,6 +110,10 @@ class Pattern(Model, frozen=True, kw_only=True, omit_defaults=True):
     expect: tuple[Expectation, ...] = ()
     faults: tuple[Fault, ...] = ()
     allow: tuple[str, ...] = ()
+
+    def is_curve(self, endpoint: str) -> bool:
+        """Whether an endpoint is under CURVE, by its own word or the pattern's."""
+        return (self.endpoints[endpoint].security or self.security) == "curve"
 
 
 class Topology(Model, frozen=True, kw_only=True, omit_defaults=True):

@@ -37,6 +37,7 @@ from orchestrator.rundir import EVENTS, RunDir
 from orchestrator.terminal import Terminal
 from orchestrator.verbs.codes import worst
 from orchestrator.verbs.fault import fault
+from orchestrator.verbs.keymaking import folder_of_keys
 from orchestrator.verbs.loading import Loaded, Overrides, load, make_plans
 from orchestrator.verbs.places import new_place
 
@@ -58,6 +59,7 @@ class UpOptions:
     seed: int | None = None
     run_dir: Path | None = None
     pid_file: Path | None = None
+    keys: Path | None = None
     quiet: bool = False
 
 
@@ -152,6 +154,7 @@ class _Start:
     def run(self) -> int:
         """Bring it up; 0 once it is in place, its own exit code where it has ended before."""
         self._check_pid_file()
+        self._keys = folder_of_keys(self._plan, self._loaded, self._options.keys)
         place = new_place(self._options.run_dir, self._plan, self._loaded, several=self._several)
         sockets, lock = make_private_directory(self._plan)
         try:
@@ -189,6 +192,7 @@ class _Start:
             seed=next((seed for seed in seeds if seed is not None), secrets.randbelow(2**31)),
             started_at=wall_clock_now(),
             started_s=time.monotonic(),
+            keys=str(self._keys or ""),
         )
         keep_service(service)
         grace_s = max(spec.stop_grace_s for spec in plan.processes) * len(plan.stages)

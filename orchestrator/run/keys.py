@@ -1,0 +1,86 @@
+"""Making CURVE keys: a pair for each node that meets others under `security: curve`, in files of its owner's alone."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from collections.abc import Iterable
+from pathlib import Path
+
+import zmq
+
+from roles.kit.keys import SECRET_SUFFIX, SUFFIX, read_pair
+from roles.kit.spec import ProcessSpec
+
+FOLDER = ".keys"
+"""Beside the topology; in it a folder for each pattern."""
+
+
+class NoCurveError(Exception):
+    """This libzmq has no CURVE; the text says what to do."""
+
+
+def nodes_under_curve(specs: Iterable[ProcessSpec]) -> list[str]:
+    """The nodes that need keys, in the order of the specs: those at endpoints under CURVE, and those that they meet."""
+    nodes: dict[str, None] = {}
+    for spec in specs:
+        for port in spec.ports:
+            for one in port.attachments:
+                if one.curve is not None:
+                    nodes |= dict.fromkeys((spec.node, *one.curve))
+    return list(nodes)
+
+
+def make_missing(folder: Path, nodes: Iterable[str]) -> list[str]:
+    """Make the keys that are not there yet; whose they are.
+
+    Raises OSError where they cannot be written, NoCurveError, and KeyFileError where what is there cannot be used.
+    """
+    made = []
+    for node in nodes:
+        public, secret = folder / f"{node}{SUFFIX}", folder / f"{node}{SECRET_SUFFIX}"
+        if not os.path.lexists(secret):
+            make_folder(folder)
+            with contextlib.suppress(FileNotFoundError):
+                public.unlink()  # half of a pair whose other half is gone
+            _write(secret, _pair(), secret=True)
+            made.append(node)
+        if not os.path.lexists(public):
+            _write(public, read_pair(folder, node), secret=False)
+    return made
+
+
+def make_folder(folder: Path) -> None:
+    """Have a folder for keys that nobody else can look into. Raises OSError."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+def _pair() -> tuple[bytes, bytes]:
+    try:
+        return zmq.curve_keypair()
+    except zmq.ZMQError:
+        raise NoCurveError(
+            f"cannot make keys: libzmq {zmq.zmq_version()} has no CURVE here (install a pyzmq wheel)"
+        ) from None
+
+
+def _write(path: Path, pair: tuple[bytes, bytes], *, secret: bool) -> None:
+    """The file is there with all that is in it, or not at all; one that is there already is never replaced."""
+    public_key, secret_key = (key.decode() for key in pair)
+    lines = [
+        f"#   ZeroMQ CURVE {'secret' if secret else 'public'} certificate of {path.name.partition('.')[0]}",
+        *(["#   Whoever has this file is this node: give it to nobody else."] if secret else []),
+        "metadata",
+        "curve",
+        f'    public-key = "{public_key}"',
+        *([f'    secret-key = "{secret_key}"'] if secret else []),
+    ]
+    fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        with os.fdopen(fd, "w") as file:
+            file.write("\n".join(lines) + "\n")
+        os.link(fresh, path)
+    finally:
+        fresh.unlink()
