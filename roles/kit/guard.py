@@ -8,11 +8,13 @@ let nobody in. It hears from the sockets' monitors too, so that what never came 
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import itertools
 import struct
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 
 import zmq
 
@@ -81,12 +83,21 @@ class Refusals:
             self._once(f"refused a peer{of} at '{question.domain}': {self._stranger(question.key)}")
 
     def failed(self, event: int, value: int, endpoint: str) -> None:
-        """A handshake that failed before anybody was asked; who only left, or said nothing, is passed over."""
-        if event != zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL:
+        """A handshake that failed before anybody was asked; of the others `unlisted` tells."""
+        if event == zmq.EVENT_HANDSHAKE_FAILED_AUTH:
+            return
+        if event == zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL:
+            quiet = value in (errno.EAGAIN, errno.ETIMEDOUT)
+            why = (
+                "it said too little in too long"
+                if quiet
+                else "it left at once, as who comes without CURVE may do"
+            )
+            self._once(f"refused a peer at '{endpoint}': {why}")
             return
         why = {
             _MECHANISM_MISMATCH: "it came without CURVE",
-            _CRYPTOGRAPHIC: "its handshake was made for another server's key, or is no fresh one",
+            _CRYPTOGRAPHIC: "its handshake does not fit the key of this server, or is no fresh one",
         }.get(value, f"its handshake breaks the protocol ({value:#x})")
         self._once(f"refused a peer at '{endpoint}': {why}")
 
@@ -128,6 +139,7 @@ class Guard:
         self._orders.bind(address)
         self._ordering = context.socket(zmq.PUSH)
         self._ordering.connect(address)
+        self._handed: deque[tuple[zmq.Socket[bytes], dict[str, str]]] = deque()
         self._monitors: dict[zmq.Socket[bytes], dict[str, str]] = {}
         self._own = own
         self.thread = threading.Thread(target=self._run, name="authenticator", daemon=True)
@@ -139,9 +151,13 @@ class Guard:
         `endpoints` names them by address. To be called by the thread that has made the guard.
         """
         address = f"inproc://refused-{next(_numbers)}"
+        monitor = self._own.socket(zmq.PAIR)
+        # Where nobody takes the news, or its queue is full, libzmq's thread waits; and Python may keep ours waiting.
+        monitor.set(zmq.RCVHWM, 0)
         socket.monitor(address, _FAILURES | zmq.EVENT_MONITOR_STOPPED)
-        pairs = [part.encode() for pair in endpoints.items() for part in pair]
-        self._ordering.send_multipart([address.encode(), *pairs])
+        monitor.connect(address)
+        self._handed.append((monitor, dict(endpoints)))
+        self._ordering.send(b"")
 
     def close(self) -> None:
         """That the context ends is no death from now on."""
@@ -149,18 +165,19 @@ class Guard:
 
     def _run(self) -> None:
         try:
-            with self._closed_in_the_end():
-                self._serve()
+            self._serve()
+        except zmq.ContextTerminated:
+            pass
         except BaseException as death:  # noqa: BLE001 - whatever it is, nobody guards the door any more
-            if not self._closing and not isinstance(death, zmq.ContextTerminated):
+            self._questions.close(linger=0)
+            if not self._closing:
                 self._on_death(death)
-
-    @contextmanager
-    def _closed_in_the_end(self) -> Iterator[None]:
-        try:
-            yield
+            with contextlib.suppress(zmq.ZMQError):  # the monitors must stay open until the context ends
+                while True:
+                    self._orders.recv()
         finally:
-            for socket in (self._questions, self._orders, *self._monitors):
+            handed = [monitor for monitor, _ in self._handed]
+            for socket in (self._questions, self._orders, *handed, *self._monitors):
                 socket.close(linger=0)
 
     def _serve(self) -> None:
@@ -187,12 +204,9 @@ class Guard:
             self._refusals.unlisted(question)
 
     def _begin_to_watch(self) -> None:
-        address, *pairs = (part.decode() for part in self._orders.recv_multipart())
-        monitor = self._own.socket(zmq.PAIR)
-        # A monitor that is full brings libzmq's thread to a halt, and Python may keep this one waiting.
-        monitor.set(zmq.RCVHWM, 0)
-        monitor.connect(address)
-        self._monitors[monitor] = dict(zip(pairs[::2], pairs[1::2], strict=True))
+        self._orders.recv()
+        monitor, endpoints = self._handed.popleft()
+        self._monitors[monitor] = endpoints
 
     def _hear_of_failures(self, monitor: zmq.Socket[bytes]) -> None:
         head, address = monitor.recv_multipart()
