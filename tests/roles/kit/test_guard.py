@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,8 @@ from harness import wait_until
 
 from roles.kit.curve import AdmissionError, Doors
 from roles.kit.guard import MOST_TOLD, Question, Refusals, reply, whose
+from roles.kit.pipeline import Pull
+from roles.kit.sockets import OpenPort, open_port
 from roles.kit.spec import Attachment, PortSpec
 
 KEY = bytes(range(32))
@@ -282,3 +284,28 @@ def test_nobody_connects_to_somebody_unknown(tmp_path: Path) -> None:
         with pytest.raises(AdmissionError, match="nobody knows who is there"):
             doors.expect(port, {"tasks": ["tcp://127.0.0.1:5"]}, nodes)
     context.term()
+
+
+def test_who_is_refused_is_told_after_a_port_was_held_too(
+    desk: Callable[[], Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """While a port is held its monitor is somebody else's."""
+    keys = make_keys(tmp_path / "keys", "server", "node")
+    here = desk()
+    attachment = Attachment(endpoint="tasks", mode="bind", address=LOOPBACK, curve=("node",))
+    doors = Doors(here.context, keys, "server", [attachment], plain="topology")
+    spec = PortSpec(name="tasks", kind="PULL", attachments=(attachment,))
+    port = open_port(Pull(), spec, 0, here.context, here.control, doors=doors)
+    opened = OpenPort(port=port, process="server-1", doors=doors)
+    (address,) = opened.bind("").values()
+    is_shown_out(address, "PUSH", as_node(keys, "node", "node"))
+    wait_until(
+        lambda: opened.count_peers() or TOLD["wrong server key"] in capsys.readouterr().err, "the first"
+    )
+    opened.go()
+    opened.hold()
+    opened.release()
+    is_shown_out(address, "PUSH", plain)
+    wait_until(lambda: TOLD["plaintext"] in capsys.readouterr().err, "the second")
+    doors.close()
+    here.context.destroy(linger=0)
