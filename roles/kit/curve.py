@@ -16,7 +16,7 @@ from zmq.utils import z85
 
 from roles.kit import keys
 from roles.kit.calls import HaltError
-from roles.kit.guard import Guard, Refusals
+from roles.kit.guard import Guard, Refusals, place_of
 from roles.kit.spec import Attachment, PortSpec
 
 HANDSHAKE_IVL_MS = 2000
@@ -119,22 +119,23 @@ class Doors:
 
         Raises AdmissionError once there is no hope that a connection of ours comes.
         """
-        if address in self._guarded:
-            self._refusals.failed(event, value, self._guarded[address])
-        if address not in self._asked:
+        place = place_of(address, {**self._guarded, **self._asked})
+        if place in self._guarded:
+            self._refusals.failed(event, value, self._guarded[place])
+        if place not in self._asked:
             return
-        endpoint, node = self._asked[address]
-        self._failures[address] = self._failures.get(address, 0) + 1
+        endpoint, node = self._asked[place]
+        self._failures[place] = self._failures.get(place, 0) + 1
         if event == zmq.EVENT_HANDSHAKE_FAILED_AUTH:
             why = _NOT_ON_THE_LIST
         elif event == zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL:
             why = _NO_CURVE
-        elif self._failures[address] >= QUICK_FAILURES:
+        elif self._failures[place] >= QUICK_FAILURES:
             why = _NOT_THE_OWNER
         else:
             return
         raise AdmissionError(
-            f"cannot connect to '{endpoint}' at {address}: {why.format(node=node, own=self._node)}"
+            f"cannot connect to '{endpoint}' at {place}: {why.format(node=node, own=self._node)}"
         )
 
     def close(self) -> None:

@@ -14,7 +14,7 @@ import itertools
 import struct
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import zmq
 
@@ -35,6 +35,19 @@ _numbers = itertools.count(1)
 
 Lists = Mapping[str, Mapping[bytes, str]]
 """By ZAP domain the public keys (32 bytes) that may come in, and whose they are."""
+
+
+def place_of(address: str, known: Iterable[str]) -> str | None:
+    """Which of the known addresses a monitor means; None where that cannot be told.
+
+    Of a socket that is bound to all interfaces it names the one at which somebody came, and a host by its number.
+    """
+    known = tuple(known)
+    if address in known:
+        return address
+    port = address.rpartition(":")[2]
+    alike = [one for one in known if address.startswith("tcp://") and one.rpartition(":")[2] == port]
+    return alike[0] if len(alike) == 1 else None
 
 
 class Question:
@@ -216,4 +229,5 @@ class Guard:
             monitor.close(linger=0)
             return
         endpoints = self._monitors[monitor]
-        self._refusals.failed(event, value, endpoints.get(address.decode(errors="replace"), "?"))
+        place = place_of(address.decode(errors="replace"), endpoints)
+        self._refusals.failed(event, value, endpoints[place] if place else ", ".join(endpoints.values()))

@@ -30,7 +30,7 @@ from curves import (
 from harness import wait_until
 
 from roles.kit.curve import AdmissionError, Doors
-from roles.kit.guard import MOST_TOLD, Question, Refusals, reply, whose
+from roles.kit.guard import MOST_TOLD, Question, Refusals, place_of, reply, whose
 from roles.kit.pipeline import Pull
 from roles.kit.sockets import OpenPort, open_port
 from roles.kit.spec import Attachment, PortSpec
@@ -107,10 +107,26 @@ def test_why_a_handshake_failed_is_told(event: int, value: int, why: list[str]) 
     assert told == [f"refused a peer at 'tasks': {one}" for one in why]
 
 
+@pytest.mark.parametrize(
+    ("address", "place"),
+    [
+        ("tcp://10.0.0.1:5", "tcp://10.0.0.1:5"),
+        ("tcp://10.0.0.2:5", "tcp://0.0.0.0:5"),
+        ("tcp://127.0.0.1:6", "tcp://localhost:6"),
+        ("tcp://127.0.0.1:7", None),
+        ("ipc:///a:5", None),
+        ("ipc:///b", "ipc:///b"),
+    ],
+)
+def test_a_monitor_names_an_address_in_its_own_way(address: str, place: str | None) -> None:
+    known = ["tcp://0.0.0.0:5", "tcp://localhost:6", "ipc:///b"]
+    assert place_of(address, [*known, "tcp://10.0.0.1:5"] if place == "tcp://10.0.0.1:5" else known) == place
+
+
 class Bound:
     """A socket that is bound under CURVE, as `server`, for `node`; there is a key of `other` too."""
 
-    def __init__(self, kind: str, folder: Path) -> None:
+    def __init__(self, kind: str, folder: Path, address: str = LOOPBACK) -> None:
         self.kind = kind
         self.keys = make_keys(folder / "keys", "server", "node", "other")
         self.context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
@@ -119,10 +135,10 @@ class Bound:
         self.socket = self.context.socket(getattr(zmq, kind))
         self.doors.prepare(self.socket)
         self.doors.let_in(self.socket, "tasks")
-        self.socket.bind(LOOPBACK)
+        self.socket.bind(address)
         self.port = port_of(self.socket)
         self.address = f"tcp://127.0.0.1:{self.port}"
-        self.doors.watch(self.socket, {self.address: "tasks"})
+        self.doors.watch(self.socket, {self.socket.getsockopt_string(zmq.LAST_ENDPOINT): "tasks"})
 
     @property
     def partner(self) -> str:
@@ -177,6 +193,14 @@ def test_an_intruder_is_shown_out_and_told_of(
 
     wait_until(told, f"{TOLD[intruder]} (said: {said})")
     assert "at 'tasks'" in said
+
+
+def test_at_all_interfaces_it_is_no_different(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    bound = Bound("PULL", tmp_path, "tcp://*:*")
+    is_shown_out(bound.address, "PUSH", plain)
+    bound.serves_the_good()
+    wait_until(lambda: "refused a peer at 'tasks'" in capsys.readouterr().err, "the line")
+    bound.close()
 
 
 @pytest.mark.parametrize("kind", KINDS)
