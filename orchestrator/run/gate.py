@@ -35,7 +35,7 @@ class Gate:
         self._guard = Guard(
             context, {_DOMAIN: self._list}, plain="", refusals=refusals, on_death=self._note_death
         )
-        curve.prepare(socket)
+        curve.show_out(socket)
         curve.let_in(socket, own.secret, _DOMAIN)
         self._socket = socket
 

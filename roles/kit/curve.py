@@ -16,11 +16,12 @@ from zmq.utils import z85
 
 from roles.kit import keys
 from roles.kit.calls import HaltError
-from roles.kit.guard import Guard, Refusals, place_of
+from roles.kit.guard import OUT_OF_TIME, Guard, Refusals, place_of
 from roles.kit.spec import Attachment, PortSpec
 
-HANDSHAKE_IVL_MS = 2000
-"""Who comes and says nothing is shown out after that; libzmq's own 30 s are long for whoever opens many."""
+HANDSHAKE_IVL_MS, HANDSHAKE_OF_EACH_MS = 2000, 10
+"""Who comes to a door and says nothing is shown out after that; libzmq's own 30 s are long for whoever opens many.
+Where many are awaited they come at once, and each takes a millisecond or, on a busy machine, several."""
 
 RECONNECT_IVL_MS, RECONNECT_IVL_MAX_MS = 250, 2000
 """libzmq doubles its pause where nobody listens; after a handshake that failed it tries again after the first one."""
@@ -74,9 +75,11 @@ class Doors:
         self._asked: dict[str, tuple[str, str]] = {}
         self._failures: dict[str, int] = {}
 
-    def prepare(self, socket: zmq.Socket[bytes]) -> None:
+    def prepare(self, socket: zmq.Socket[bytes], port: PortSpec) -> None:
         """Set what holds for a socket as a whole; a topology's `options` come later and count more."""
-        prepare(socket)
+        hurry_on(socket)
+        if any(one.mode == "bind" for one in port.attachments):
+            show_out(socket, peers=sum(one.peers for one in port.attachments))
 
     def opened(self, endpoints: Mapping[str, str]) -> None:
         """Note what is bound: endpoints by their addresses."""
@@ -124,6 +127,8 @@ class Doors:
             self._refusals.failed(event, value, self._guarded[place])
         if place not in self._asked:
             return
+        if event == zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL and value in OUT_OF_TIME:
+            return  # it may be busy, or stopped
         endpoint, node = self._asked[place]
         self._failures[place] = self._failures.get(place, 0) + 1
         if event == zmq.EVENT_HANDSHAKE_FAILED_AUTH:
@@ -144,9 +149,13 @@ class Doors:
             self._guard.close()
 
 
-def prepare(socket: zmq.Socket[bytes]) -> None:
-    """What holds for a socket as a whole; a topology's `options` come later and count more."""
-    socket.set(zmq.HANDSHAKE_IVL, HANDSHAKE_IVL_MS)
+def show_out(socket: zmq.Socket[bytes], *, peers: int = 0) -> None:
+    """Whoever has not shown a key in time has to leave; so many are awaited."""
+    socket.set(zmq.HANDSHAKE_IVL, HANDSHAKE_IVL_MS + peers * HANDSHAKE_OF_EACH_MS)
+
+
+def hurry_on(socket: zmq.Socket[bytes]) -> None:
+    """Who is not let in does not come again too often."""
     socket.set(zmq.RECONNECT_IVL, RECONNECT_IVL_MS)
     socket.set(zmq.RECONNECT_IVL_MAX, RECONNECT_IVL_MAX_MS)
 

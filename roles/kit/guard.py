@@ -22,6 +22,9 @@ ZAP_ADDRESS = "inproc://zeromq.zap.01"
 MOST_TOLD = 20
 """So many different refusals are told; more is somebody who would fill the log."""
 
+OUT_OF_TIME = (errno.EAGAIN, errno.ETIMEDOUT)
+"""What a monitor gives for a handshake that this side has ended since it took too long."""
+
 _VERSION = b"1.0"
 _KEY_BYTES = 32
 _MECHANISM_MISMATCH, _CRYPTOGRAPHIC = 0x11000002, 0x11000001
@@ -100,7 +103,7 @@ class Refusals:
         if event == zmq.EVENT_HANDSHAKE_FAILED_AUTH:
             return
         if event == zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL:
-            quiet = value in (errno.EAGAIN, errno.ETIMEDOUT)
+            quiet = value in OUT_OF_TIME
             why = (
                 "it said too little in too long"
                 if quiet

@@ -232,7 +232,7 @@ def _socket(
     if any(attachment.mode == "bind" for attachment in spec.attachments):
         socket.set_string(zmq.ZAP_DOMAIN, ZAP_DOMAIN)
     if doors is not None and any(attachment.curve is not None for attachment in spec.attachments):
-        doors.prepare(socket)
+        doors.prepare(socket, spec)
     for name, value in spec.options.items():
         socket.set(getattr(zmq, name), value.encode() if isinstance(value, str) else value)
     if any("[" in attachment.address for attachment in spec.attachments):

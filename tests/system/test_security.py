@@ -45,7 +45,7 @@ ALL_KINDS = """
 """Sockets of all kinds, proxies with a side of each kind, replicas, several sockets of a process, tcp and ipc."""
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", ["local", pytest.param("supervisor", marks=pytest.mark.slow)])
 def test_patterns_of_all_kinds_pass_as_they_do_without(project: Project, engine: str) -> None:
     project.topology(ALL_KINDS.replace("bind: [front, back]", "bind: {frontend: front, backend: back}"))
     outcome = project.run("--engine", engine)

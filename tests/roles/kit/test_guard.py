@@ -133,7 +133,7 @@ class Bound:
         attachment = Attachment(endpoint="tasks", mode="bind", address=LOOPBACK, curve=("node",))
         self.doors = Doors(self.context, self.keys, "server", [attachment], plain="topology")
         self.socket = self.context.socket(getattr(zmq, kind))
-        self.doors.prepare(self.socket)
+        self.doors.prepare(self.socket, PortSpec(name="tasks", kind=kind, attachments=(attachment,)))
         self.doors.let_in(self.socket, "tasks")
         self.socket.bind(address)
         self.port = port_of(self.socket)
@@ -297,6 +297,23 @@ def test_who_cannot_come_in_does_not_try_for_ever(
         doors.failed(event, value, "tcp://127.0.0.1:5")
     assert str(caught.value).startswith("cannot connect to 'tasks' at tcp://127.0.0.1:5: ")
     assert doors._guard is None, "who only connects needs no thread"
+    context.term()
+
+
+def test_who_is_slow_to_answer_is_waited_for(tmp_path: Path) -> None:
+    context, doors = connecting(tmp_path / "keys")
+    for _ in range(20):
+        doors.failed(zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL, errno.EAGAIN, "tcp://127.0.0.1:5")
+    context.term()
+
+
+def test_where_many_are_awaited_each_may_take_longer(tmp_path: Path) -> None:
+    context, doors = connecting(tmp_path / "keys")
+    with context.socket(zmq.PULL) as socket:
+        for mode, peers, expected_ms in (("connect", 0, 30_000), ("bind", 0, 2000), ("bind", 1000, 12_000)):
+            attachment = Attachment(endpoint="tasks", mode=mode, peers=peers, curve=("server",))
+            doors.prepare(socket, PortSpec(name="tasks", kind="PULL", attachments=(attachment,)))
+            assert socket.get(zmq.HANDSHAKE_IVL) == expected_ms
     context.term()
 
 
