@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import cycle, islice, repeat
 
 
 def tasks(count: int, size_bytes: int = 8) -> Iterator[bytes]:
     """So many tasks of so many bytes."""
-    payload = b"x" * size_bytes
-    for _ in range(count):
-        yield payload
+    return repeat(b"x" * size_bytes, count)
 
 
 def updates(count: int) -> Iterator[bytes]:
     """So many updates of 8 bytes on the topics a, b, c and d in turn."""
-    four = (b"a1234567", b"b1234567", b"c1234567", b"d1234567")
-    for number in range(count):
-        yield four[number % 4]
+    return islice(cycle((b"a1234567", b"b1234567", b"c1234567", b"d1234567")), count)
 
 
 def same(item: bytes) -> bytes:

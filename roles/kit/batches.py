@@ -15,11 +15,11 @@ from typing import Any, Final, Protocol
 import msgspec
 
 from roles.kit.codec import codec
+from roles.kit.pace import Pace
 
 AGE_NS: Final = 10_000_000
 """An item that is older goes with the next look."""
 
-MOMENT_NS: Final = AGE_NS // 8
 LOOK_EVERY: Final = 32
 """A sender looks at the clock once in so many items, at each of them where they come slowly."""
 
@@ -77,29 +77,6 @@ class Way(Protocol):
 
     def peers(self) -> int:
         """How many there are to share the items."""
-
-
-class Pace:
-    """How many items may pass before the clock is looked at again: as many as took a moment, `most` at the most."""
-
-    __slots__ = ("_looked_ns", "_most", "size")
-
-    def __init__(self, most: int) -> None:
-        self.size = 1
-        self._most = most
-        self._looked_ns = monotonic_ns()
-
-    def begin(self) -> None:
-        """What passed until now does not count."""
-        self._looked_ns = monotonic_ns()
-
-    def passed(self) -> int:
-        """So many have passed; what the time is now, in nanoseconds."""
-        now_ns = monotonic_ns()
-        quick = now_ns - self._looked_ns < MOMENT_NS
-        self.size = min(2 * self.size, self._most) if quick else max(1, self.size >> 2)
-        self._looked_ns = now_ns
-        return now_ns
 
 
 class Batcher:

@@ -59,6 +59,9 @@ class Counting(Protocol):
     def tally(self) -> None:
         """Write the counts that it keeps to itself for a while."""
 
+    def stir(self) -> None:
+        """Something is said: look before anything more is counted."""
+
 
 class Batching(Protocol):
     """An outlet at which items may wait to be sent together."""
@@ -67,9 +70,6 @@ class Batching(Protocol):
 
     def flush(self) -> bool:
         """Send what waits as far as that goes without waiting; whether nothing is left."""
-
-    def stir(self) -> None:
-        """Something is said: count all that waits, and look before anything more is counted."""
 
 
 class Control:
@@ -126,8 +126,8 @@ class Control:
             self._count += 1
             self._take(messages.decode_down(frame))
         self.heard = _NEVER if self.finishing or self.held else self._count
-        for outlet in self.outlets:
-            outlet.stir()
+        for port in self.ports:
+            port.stir()
 
     def _take(self, message: messages.Down) -> None:
         match message:
@@ -141,8 +141,8 @@ class Control:
                 self._go()
             case messages.Hold(port=port, number=number):
                 self.held.add(port)
-                for outlet in self.outlets:
-                    outlet.stir()
+                for other in self.ports:
+                    other.stir()
                 told = messages.Held(port=port, number=number, gone=self.on_hold(port))
                 self.socket.send(messages.encode(told))
             case messages.Release(port=port):

@@ -6,13 +6,15 @@ With `batch` at their endpoint items travel many to a frame (see `batches`), and
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing
 from itertools import islice
 from typing import Any
 
 import zmq
 
-from roles.kit.batches import Batcher, Pace, Packing, packing
+from roles.kit.batches import Batcher, Packing, packing
 from roles.kit.control import Finish
+from roles.kit.pace import Pace
 from roles.kit.ports import LARGE_BYTES, MALFORMED, NOBLOCK, Ended, Inlet, Outlet
 from roles.kit.slot import BELL, PEERS, State, port_base
 
@@ -34,14 +36,17 @@ class Push(Outlet):
             self.control.outlets.append(self)
             self.send = self._batched_sender(self._batcher, self._packing)  # type: ignore[assignment,method-assign]
         else:
-            self.send = self._sender()  # type: ignore[assignment,method-assign]
+            self.send, self._send_each = self._senders(self.codec.encode)  # type: ignore[assignment,method-assign]
 
     def send_all(self, items: Iterable[Any]) -> None:
         """Send each of the items, as a loop over `send` does, and quicker; raises as `send`."""
         batcher = self._batcher
         # What is taken from a port of this process counts as handled there when the next is asked for, so what comes
         # of it is counted at once. Of a source nothing is lost that is not in a frame yet: it was never sent.
-        if batcher is None or any(isinstance(port, Inlet) for port in self.control.ports):
+        if batcher is None:
+            self._send_each(items)
+            return
+        if any(isinstance(port, Inlet) for port in self.control.ports):
             send = self.send
             for item in items:
                 send(item)
@@ -92,7 +97,8 @@ class Push(Outlet):
         return self._batcher.flush()
 
     def stir(self) -> None:
-        """Something is said: all that waits is counted, and the next `send` has to look before it counts more."""
+        """As of each port; all that waits is counted, too."""
+        super().stir()
         if self._batcher is not None:
             self._batcher.due = 0
             self.words[self._sent_at] = self._batcher.put
@@ -274,9 +280,8 @@ def relay(tasks: Pull, work: Callable[[Any], Any], results: Push) -> None:
     if tasks.packed and results.packed:
         _relay_lists(tasks, work, results)
         return
-    send = results.send
-    for task in tasks:
-        send(work(task))
+    with closing(iter(tasks)) as items:  # what raises leaves its task in hand at once
+        results.send_all(map(work, items))
 
 
 def _relay_lists(tasks: Pull, work: Callable[[Any], Any], results: Push) -> None:

@@ -23,7 +23,7 @@ class Pub(Outlet):
     socket_type = zmq.XPUB
 
     def _prepare(self) -> None:
-        self._send_update = self._sender()
+        self._send_update, self._send_updates = self._senders(self._encode_update)
         self._numbering: Numbering | None = None
 
     def published_by(self, process: str) -> None:
@@ -34,19 +34,27 @@ class Pub(Outlet):
 
     def send_all(self, items: Iterable[Any]) -> None:
         """Send each of the items, a pair as topic and item; quicker than a loop over `send`, and raises as that."""
-        send = self._send_update if self.codec.prefixed and self._numbering is None else self.send
+        if self.codec.prefixed and self._numbering is None:
+            self._send_updates(items)
+            return
         for item in items:
             if type(item) is tuple:
                 self.send(item[1], topic=item[0])
             else:
-                send(item)
+                self.send(item)
 
     def send(self, item: Any, topic: str = "") -> None:
         """Send one item. With codecs bytes and text the topic is the item's own prefix, else `topic` is a frame."""
         if self.codec.prefixed:
-            self._send_update(topic.encode() + self.codec.encode(item) if topic else item)
+            self._send_update((topic, item) if topic or type(item) is tuple else item)
         else:
             self._send_frames([topic.encode(), self.codec.encode(item)])
+
+    def _encode_update(self, item: Any) -> bytes:
+        if type(item) is not tuple:
+            return self.codec.encode(item)
+        topic: str = item[0]
+        return topic.encode() + self.codec.encode(item[1])
 
     def _send_numbered(self, item: Any, topic: str = "") -> None:
         numbering, payload = self._numbering, self.codec.encode(item)
@@ -106,7 +114,7 @@ class Sub(Inlet):
         if self.spec.sequence:
             self._recv = self._recv_numbered
         elif self.codec.prefixed:
-            self._mark = END_TOPIC
+            self._marked = True
         else:
             self._recv = self._recv_update
 
@@ -116,10 +124,15 @@ class Sub(Inlet):
         return super().recv()
 
     def _take(self, frame: bytes) -> tuple[bool, Any]:
-        if self._mark is not None and frame.startswith(self._mark):
-            self._note_mark(frame)
+        if self._marked and self._is_mark(frame):
             return False, None
         return super()._take(frame)
+
+    def _is_mark(self, frame: bytes) -> bool:
+        if not frame.startswith(END_TOPIC):
+            return False
+        self._note_mark(frame)
+        return True
 
     def _recv_update(self, flags: int) -> bytes:
         """The next update without its topic frame; raises Ended once every publisher has said that it has finished."""
@@ -157,7 +170,6 @@ class Sub(Inlet):
                 return frames[-2]
 
     def _check_ended(self) -> None:
-        """One who is to leave may never find the stream empty."""
         if self.name in self.control.ended:
             raise Ended
 

@@ -21,7 +21,7 @@ class Rep(Inlet, Outlet):
     socket_type = zmq.REP
 
     def _prepare(self) -> None:
-        self.send = self._sender()  # type: ignore[assignment,method-assign]
+        self.send, _ = self._senders(self.codec.encode)  # type: ignore[assignment,method-assign]
 
     def _note_foreign(self) -> None:
         super()._note_foreign()

@@ -217,7 +217,10 @@ class Runtime:
             if not waiting:
                 self._control.say(messages.Ready())
                 return
-            self._await_control([socket for opened in waiting for socket in opened.pollees])
+            patience_ms = min(
+                (opened.patience_ms for opened in waiting if opened.patience_ms >= 0), default=-1
+            )
+            self._await_control([socket for opened in waiting for socket in opened.pollees], patience_ms)
 
     def _await_go(self) -> None:
         while not self._control.going:

@@ -7,6 +7,7 @@ import errno
 import stat
 from collections.abc import Collection, Mapping
 from pathlib import Path
+from time import monotonic
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
 
 BACKLOG = 4096
 """Connections that may wait to be accepted; libzmq's 100 is less than a thousand clients need."""
+
+UNASKED_S = 0.25
+"""A subscriber of somebody else's says no name. What it asks for follows its handshake, and is waited for so long: it
+may ask for nothing yet."""
 
 ZAP_DOMAIN = "topology"
 """Without CURVE nobody authenticates here. But to a socket without a domain, whoever does not begin as ZMTP 3 does is
@@ -55,6 +60,8 @@ class OpenPort:
         self._partings: list[Partings] = []
         self._names_missing = set(self.spec.partners) if isinstance(port, Pub) else set()
         self._wanted = sum(attachment.peers for attachment in self.spec.attachments)
+        self._nameless = max(0, self._wanted - len(self._names_missing)) if isinstance(port, Pub) else 0
+        self._met_at_s = 0.0
         self._asked = False
         self._addresses: list[str] = []
         self._nodes: Mapping[str, str] = {}
@@ -62,6 +69,8 @@ class OpenPort:
         self._more_sockets = 0
         if isinstance(port, Pub):
             port.published_by(process)
+        if self._nameless:
+            port.socket.set(zmq.XPUB_VERBOSE, 1)  # or the second to ask for a topic would not be heard
         if isinstance(port, Sub) and incarnation:
             port.begin_again()
         if isinstance(port, Req):
@@ -70,7 +79,15 @@ class OpenPort:
     @property
     def pollees(self) -> list[zmq.Socket[bytes]]:
         """The sockets whose news may change readiness."""
-        return [*self.monitors, self.port.socket] if self._names_missing else self.monitors
+        awaits_topics = self._names_missing or self._nameless
+        return [*self.monitors, self.port.socket] if awaits_topics else self.monitors
+
+    @property
+    def patience_ms(self) -> int:
+        """So long at the most until this port should be asked again whether it is in place; -1 for ever."""
+        if not self._met_at_s:
+            return -1
+        return max(0, int((self._met_at_s + UNASKED_S - monotonic()) * 1000) + 1)
 
     @property
     def monitors(self) -> list[zmq.Socket[bytes]]:
@@ -137,13 +154,14 @@ class OpenPort:
     def in_place(self) -> bool:
         """Whether all peers of this port are there: handshakes, and for a publisher its subscribers' names."""
         count = self.count_peers()
-        if isinstance(self.port, Pub) and self._names_missing:
-            prefix = len(READY_TOPIC)
-            for topic in self.port.subscriptions():
-                if topic.startswith(READY_TOPIC):
-                    self._names_missing.discard(topic[prefix:].decode(errors="replace"))
+        if isinstance(self.port, Pub) and (self._names_missing or self._nameless):
+            self._hear_subscribers(self.port)
         if count < self._wanted or self._names_missing:
             return False
+        if self._nameless:
+            self._met_at_s = self._met_at_s or monotonic()
+            if self.patience_ms > 0:
+                return False
         if isinstance(self.port, Sub) and not self._asked:
             # Last, and only now: subscriptions made before a connection go out in the order of their bytes,
             # so this one would come first; on an open connection they keep their order. A connection that came
@@ -152,6 +170,14 @@ class OpenPort:
             self._ask_for_marks(self.port)
         self._stop_watching()
         return True
+
+    def _hear_subscribers(self, port: Pub) -> None:
+        prefix = len(READY_TOPIC)
+        for topic in port.subscriptions():
+            if topic.startswith(READY_TOPIC):
+                self._names_missing.discard(topic[prefix:].decode(errors="replace"))
+            elif not self._names_missing and self._nameless and not topic.startswith(END_TOPIC):
+                self._nameless -= 1  # before that it may be of one who says his name last
 
     def _ask_for_marks(self, port: Sub) -> None:
         self._asked = True

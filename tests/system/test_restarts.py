@@ -188,11 +188,14 @@ def test_a_command_that_is_always_to_run_is(project, engine):
             clock:
               command: python3 -c "print('tick')"
               restart: {policy: always, max: 1000, within: 1s, backoff: 20ms}
-          duration: 1s
     """)
-    outcome = project.run("--engine", engine).passed()
+    run = project.start("--engine", engine)
+    run.wait_for("ProcessLaunched", process="clock-1", incarnation=3)
+    run.signal(signal.SIGINT)
+    outcome = run.outcome()
+    assert outcome.exit_code == 130
     clock = outcome.processes["clock-1"]
-    assert clock["restarts"] >= 2
+    assert clock["restarts"] >= 3
     assert outcome.log("clock-1").count("tick") - clock["restarts"] in (
         0,
         1,

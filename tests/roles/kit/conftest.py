@@ -38,11 +38,19 @@ class Desk:
         self.slots.ring(self.slot)
 
     def open(
-        self, port: Port, *addresses: str, mode: str = "connect", late: Sequence[str] = (), **spec: object
+        self,
+        port: Port,
+        *addresses: str,
+        mode: str = "connect",
+        peers: int = 0,
+        late: Sequence[str] = (),
+        **spec: object,
     ) -> OpenPort:
         """The port opened, and bound or connected at these addresses."""
         index = len(self.ports)
-        attachment = Attachment(endpoint="here", mode=mode, address=addresses[0] if mode == "bind" else "")
+        attachment = Attachment(
+            endpoint="here", mode=mode, address=addresses[0] if mode == "bind" else "", peers=peers
+        )
         made = PortSpec(name=f"port{index}", attachments=(attachment,), **{"kind": port.kind} | spec)
         opened = OpenPort(
             port=open_port(port, made, index, self.context, self.control),

@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from roles.kit import batches
-from roles.kit.batches import AGE_NS, LOOK_EVERY, MOMENT_NS, Batcher, Pace, packing
+from roles.kit import batches, pace
+from roles.kit.batches import AGE_NS, LOOK_EVERY, Batcher, packing
 
 
 class Way:
@@ -42,7 +42,8 @@ class Way:
 def clock(monkeypatch):
     """The time in nanoseconds, in a list of one."""
     now_ns = [10**15]
-    monkeypatch.setattr(batches, "monotonic_ns", lambda: now_ns[0])
+    for module in (batches, pace):
+        monkeypatch.setattr(module, "monotonic_ns", lambda: now_ns[0])
     return now_ns
 
 
@@ -227,20 +228,3 @@ def test_what_is_taken_back_is_counted_as_items_and_bytes(clock):
     assert batcher.put == 0
     assert batcher.flush()
     assert way.frames == []
-
-
-def test_the_pace_grows_while_items_are_quick_and_falls_when_they_are_not(clock):
-    pace = Pace(100)
-    seen = []
-    for _ in range(9):
-        pace.passed()
-        seen.append(pace.size)
-    assert seen == [2, 4, 8, 16, 32, 64, 100, 100, 100]
-    for wanted in (25, 6, 1, 1):
-        clock[0] += MOMENT_NS
-        pace.passed()
-        assert pace.size == wanted
-    clock[0] += MOMENT_NS
-    pace.begin()
-    pace.passed()
-    assert pace.size == 2

@@ -6,8 +6,12 @@ import contextlib
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+import zmq
+from harness import wait_until
 from role_process import DEADLINE_MS, await_all, await_peers
 
+from roles.kit import sockets
 from roles.kit.pipeline import Pull, Push
 from roles.kit.ports import Raw
 from roles.kit.pubsub import Pub, Sub
@@ -71,3 +75,29 @@ def test_a_subscriber_without_a_barrier_asks_for_the_marks_all_the_same(
         assert pub.port.socket.poll(DEADLINE_MS)
         asked |= set(pub.port.subscriptions())
     assert asked == {b"a", END_TOPIC, READY_TOPIC + b"process-1"}
+
+
+def test_a_stranger_is_a_subscriber_once_it_has_asked_for_something(
+    desk: Callable[[], Any], address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A handshake comes first, and what is sent before the rest would be missed."""
+    monkeypatch.setattr(sockets, "UNASKED_S", 3600)
+    one = desk()
+    pub = one.open(Pub(), address, mode="bind", peers=2)
+    with one.context.socket(zmq.SUB) as first, one.context.socket(zmq.SUB) as second:
+        first.subscribe(b"")
+        for stranger in (first, second):
+            stranger.connect(address)
+        wait_until(lambda: pub.count_peers() == 2, "both are there", DEADLINE_MS / 1000)
+        assert not pub.in_place()
+        assert pub.patience_ms > 0
+        second.subscribe(b"")
+        wait_until(pub.in_place, "both have asked", DEADLINE_MS / 1000)
+
+
+def test_who_asks_for_nothing_is_not_waited_for_for_ever(desk: Callable[[], Any], address: str) -> None:
+    one = desk()
+    pub = one.open(Pub(), address, mode="bind", peers=1)
+    with one.context.socket(zmq.SUB) as stranger:
+        stranger.connect(address)
+        wait_until(pub.in_place, "it is waited for no more", DEADLINE_MS / 1000)
