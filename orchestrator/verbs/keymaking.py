@@ -54,29 +54,36 @@ def folder_of_keys(plan: Plan, loaded: Loaded, asked: Path | None) -> Path | Non
 
     That is so where nobody has ever made any. Raises CommandError where one is missing, or cannot be used.
     """
-    specs = (*plan.processes, *plan.reserves)
-    nodes = nodes_under_curve(specs)
-    if not nodes:
+    if not nodes_under_curve(plan.processes):
         return None
-    folder = (asked or loaded.folder / FOLDER).absolute() / plan.pattern
+    folder: Path | None = (asked or loaded.folder / FOLDER).absolute() / plan.pattern
+    if asked is None and folder is not None and not os.path.lexists(folder):
+        folder = None
+    check_keys(plan, folder, file=loaded.file)
+    return folder
+
+
+def check_keys(plan: Plan, folder: Path | None, *, file: str) -> None:
+    """Make sure that every node of a plan has its keys, or without a folder that the run can make them.
+
+    Raises CommandError where one is missing, or cannot be used.
+    """
+    specs = (*plan.processes, *plan.reserves)
     external = {spec.node for spec in specs if spec.external}
-    if asked is None and not os.path.lexists(folder):
-        for node in nodes:
+    for node in nodes_under_curve(specs):
+        if folder is None:
             if node in external:
                 text = (
                     f"cannot run {plan.pattern}: '{node}' is started by somebody else, who needs a key for it"
                 )
-                hint = f"make keys: orchestrator keys {loaded.file}"
-                raise fault(text, code="keys", file=loaded.file, hint=hint)
-        return None
-    try:
-        for node in nodes:
+                raise fault(text, code="keys", file=file, hint=f"make keys: orchestrator keys {file}")
+            continue
+        try:
             read_public(folder, node)
             if node not in external:
                 read_pair(folder, node)
-    except KeyFileError as error:
-        raise fault(str(error), code="keys", file=loaded.file) from error
-    return folder
+        except KeyFileError as error:
+            raise fault(str(error), code="keys", file=file) from error
 
 
 def _leave_out_of_git(folder: Path) -> None:

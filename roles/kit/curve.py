@@ -91,8 +91,8 @@ class Doors:
             if one.mode != "connect" or one.curve is None:
                 continue
             for address in addresses[one.endpoint]:
-                node = nodes.get(address)
-                if node not in self._keys:
+                node = nodes.get(address, "")
+                if node not in one.curve:
                     raise AdmissionError(
                         f"cannot connect to '{one.endpoint}' at {address}: nobody knows who is there"
                     )

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from curves import INTRUDERS, PARTNERS, TOLD, is_shown_out, recorded_handshake, replay
+from curves import INTRUDERS, PARTNERS, TOLD, as_node, is_shown_out, recorded_handshake, replay, visiting
 from harness import Outcome, Project, Run, wait_until
 from trouble import furnish, open_gate
 
@@ -280,6 +280,34 @@ def test_a_program_of_the_users_finds_its_keys_in_its_environment(project: Proje
     project.run().passed()
 
 
+def test_an_external_is_awaited_and_comes_in_with_its_key(
+    project: Project, free_port: Callable[[], int]
+) -> None:
+    """Somebody else who comes first is no substitute for it."""
+    address = f"tcp://127.0.0.1:{free_port()}"
+    project.topology(f"""
+        p:
+          security: curve
+          codec: text
+          endpoints: {{results: {{address: "{address}", idle_after: 300ms}}, elsewhere: ipc}}
+          nodes:
+            node: {{external: true, connect: results}}
+            server: {{role: sink, bind: results, params: {{into: came.jsonl}}}}
+            other: {{role: ventilator, connect: elsewhere, params: {{count: 1}}}}
+            last: {{role: sink, bind: elsewhere}}
+    """)
+    assert project.call("keys").returncode == 0
+    keys = project.folder / ".keys" / "p"
+    run = project.start()
+    run.wait_for("ProcessReady", process="other-1")
+    is_shown_out(address, "PUSH", as_node(keys, "other", "server"))
+    assert not run.events("RunReady")
+    with visiting(address, "PUSH", as_node(keys, "node", "server")):
+        run.wait_for("RunReady")
+        run.outcome().passed()
+    assert (project.folder / "came.jsonl").read_text() == '"let me in"\n'
+
+
 RESTARTED = """
     p:
       security: curve
@@ -312,7 +340,8 @@ def test_who_comes_again_or_later_has_its_nodes_key(project: Project, engine: st
 
 
 @pytest.mark.slow
-def test_a_service_has_keys_of_its_own_as_long_as_it_lasts(project: Project) -> None:
+@pytest.mark.parametrize("keys_stay", [False, True])
+def test_a_service_has_keys_as_long_as_it_lasts(project: Project, keys_stay: bool) -> None:
     """A new node comes by an edited file, and whoever has to let it in starts again with a longer list."""
     text = """
         p:
@@ -324,18 +353,24 @@ def test_a_service_has_keys_of_its_own_as_long_as_it_lasts(project: Project) -> 
             sink: {role: sink, bind: results}
     """
     project.topology(text)
+    assert not keys_stay or project.call("keys").returncode == 0
     service = project.up()
     assert service.call("scale", "worker=2").returncode == 0
     more = 'sink: {role: sink, bind: results}\n            extra: {role: worker, connect: [tasks, results], params: {call: "roles.functions:echo"}}'
     project.topology(text.replace("sink: {role: sink, bind: results}", more))
+    if keys_stay:
+        refused = project.call("up", environment=service.environment)
+        assert refused.returncode == 2
+        assert "extra.key: it is not there (orchestrator keys makes them) [keys]" in refused.stderr
+        assert project.call("keys").returncode == 0
     changed = project.call("up", environment=service.environment)
     assert changed.returncode == 0, changed.stdout + changed.stderr
     wait_until(lambda: service.states()["extra-1"].received > 0, "work for the new node")
-    keys = Path(service.live.sockets) / "keys"
+    keys = project.folder / ".keys" / "p" if keys_stay else Path(service.live.sockets) / "keys"
     assert named(keys) == ["extra", "sink", "ventilator", "worker"]
     outcome = service.down()
     assert outcome.exit_code == 0, outcome.stderr
-    assert not keys.exists()
+    assert keys.exists() is keys_stay
 
 
 TCP_CONTROL = """

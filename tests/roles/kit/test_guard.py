@@ -321,7 +321,12 @@ def test_nobody_connects_to_somebody_unknown(tmp_path: Path) -> None:
     context, doors = connecting(tmp_path / "keys")
     attachment = Attachment(endpoint="tasks", mode="connect", curve=("server",))
     port = PortSpec(name="tasks", kind="PULL", attachments=(attachment,))
-    for nodes in ({}, {"tcp://127.0.0.1:5": "node-that-is-not-there"}):
+    for nodes in (
+        {},
+        {"tcp://127.0.0.1:5": ""},
+        {"tcp://127.0.0.1:5": "node"},
+        {"tcp://127.0.0.1:6": "server"},
+    ):
         with pytest.raises(AdmissionError, match="nobody knows who is there"):
             doors.expect(port, {"tasks": ["tcp://127.0.0.1:5"]}, nodes)
     context.term()
