@@ -5,16 +5,20 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import zmq
 
 from roles.kit.keys import SECRET_SUFFIX, SUFFIX, read_pair
-from roles.kit.spec import ProcessSpec
+from roles.kit.spec import Place, ProcessSpec
 
 FOLDER = ".keys"
 """Beside the topology; in it a folder for each pattern."""
+
+
+OWN_KEYS = "keys"
+"""Where a run makes its own keys, in its private directory: they are gone with it."""
 
 
 class NoCurveError(Exception):
@@ -30,6 +34,29 @@ def nodes_under_curve(specs: Iterable[ProcessSpec]) -> list[str]:
                 if one.curve is not None:
                     nodes |= dict.fromkeys((spec.node, *one.curve))
     return list(nodes)
+
+
+def make_own_keys(place: Place, nodes: Iterable[str]) -> None:
+    """Make what keys are missing, where the run makes its own; raises what `make_missing` does."""
+    if Path(place.keys) == Path(place.sockets) / OWN_KEYS:
+        make_missing(Path(place.keys), nodes)
+
+
+def key_files(
+    spec: ProcessSpec, addresses: Mapping[str, tuple[str, ...]], nodes: Mapping[str, str], *, folder: Path
+) -> dict[str, str]:
+    """The variables by which a command finds keys: its own, and for each endpoint those of who listens there.
+
+    `nodes` tells by address who that is. Of several addresses the files are in the same order, with a colon between.
+    """
+    if not nodes_under_curve([spec]):
+        return {}
+    found = {"TOPOLOGY_SECRET_KEY_FILE": str(folder / f"{spec.node}{SECRET_SUFFIX}")}
+    for endpoint, several in addresses.items():
+        files = [str(folder / f"{nodes[address]}{SUFFIX}") for address in several if address in nodes]
+        if files:
+            found[f"TOPOLOGY_{endpoint.upper()}_SERVER_KEY_FILE"] = os.pathsep.join(files)
+    return found
 
 
 def make_missing(folder: Path, nodes: Iterable[str]) -> list[str]:

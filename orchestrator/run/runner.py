@@ -19,22 +19,19 @@ from orchestrator.run.commands import Command, Keep, Launch, Publish, Reply, Sig
 from orchestrator.run.control import ControlChannel, UnguardedError, is_private
 from orchestrator.run.coordinator import Coordinator, Phase
 from orchestrator.run.interrupts import Interrupts
-from orchestrator.run.keys import NoCurveError, make_missing, nodes_under_curve
+from orchestrator.run.keys import OWN_KEYS, NoCurveError, key_files, make_own_keys, nodes_under_curve
 from orchestrator.run.live import Live, announce, withdraw
 from orchestrator.run.outline import run_started
 from orchestrator.run.plan import Plan
 from orchestrator.run.planfile import keep_plan
 from orchestrator.run.reception import Reception, reception_address
 from orchestrator.run.sockets import private_directory
-from roles.kit.keys import CONTROL, SECRET_SUFFIX, SUFFIX, KeyFileError
+from roles.kit.keys import CONTROL, KeyFileError
 from roles.kit.messages import Down, Failed, Finished, Repeat, Stop, Up
 from roles.kit.slot import Reading, SlotFile, State
 from roles.kit.spec import Place, ProcessSpec
 
 Observer = Callable[[events.Known], None]
-OWN_KEYS = "keys"
-"""Where a run makes its own keys, in its private directory: they are gone with it."""
-
 _LONGEST_WAIT_S = 0.25
 _LAST_WORD_WITHIN_S = 1.0
 _REACH_EVERY_S = 0.02
@@ -196,7 +193,7 @@ class Runner:
     def _open_control(self) -> ControlChannel:
         try:
             if not is_private(self._place.control):
-                self._make_own_keys([CONTROL])
+                make_own_keys(self._place, [CONTROL])
             return ControlChannel(self._place.control, keys=Path(self._place.keys))
         except (KeyFileError, NoCurveError) as error:
             raise EngineError(str(error)) from None
@@ -357,7 +354,7 @@ class Runner:
             self._feed(events.LaunchFailed(at_s=self._clock(), process=spec.name, text=text))
             return
         try:
-            self._have_keys(spec)
+            self._admit(spec)
         except (OSError, NoCurveError, KeyFileError) as error:
             text = f"cannot start {spec.name}: {error}"
             self._feed(events.LaunchFailed(at_s=self._clock(), process=spec.name, text=text))
@@ -367,44 +364,19 @@ class Runner:
         if command.incarnation and spec.is_role:
             self._slots.clear(spec.slot)
         self._launching.add((spec.name, command.incarnation))
-        self._engine.start(self._with_addresses(spec, command), incarnation=command.incarnation)
+        self._engine.start(_with_addresses(spec, command, self._place), incarnation=command.incarnation)
         # In the beginning many are launched, and all would be read each time.
         if self._coordinator.phase is not Phase.STARTING:
             self._read_due_s = 0.0
 
-    def _have_keys(self, spec: ProcessSpec) -> None:
-        """See to it that a process has its keys, and those of whom it meets, where the run makes its own.
-
-        Raises OSError, NoCurveError and KeyFileError.
-        """
+    def _admit(self, spec: ProcessSpec) -> None:
+        """See to it that a process has its keys, and that it is let in; raises OSError, NoCurveError, KeyFileError."""
         needed = nodes_under_curve([spec])
         if self._control.is_guarded:
             needed = [*needed, spec.node]
         if needed:
-            self._make_own_keys(needed)
+            make_own_keys(self._place, needed)
             self._control.admit(spec.node)
-
-    def _make_own_keys(self, names: Sequence[str]) -> None:
-        folder = Path(self._place.keys)
-        if folder.parent == Path(self._place.sockets):
-            make_missing(folder, names)
-
-    def _with_addresses(self, spec: ProcessSpec, command: Launch) -> ProcessSpec:
-        """A command finds its addresses and its name in its environment, and under CURVE the files of the keys."""
-        if not spec.command:
-            return spec
-        told = {f"TOPOLOGY_{name.upper()}": " ".join(found) for name, found in command.addresses.items()}
-        if nodes_under_curve([spec]):
-            folder = Path(self._place.keys)
-            told["TOPOLOGY_SECRET_KEY_FILE"] = str(folder / f"{spec.node}{SECRET_SUFFIX}")
-            for name, found in command.addresses.items():
-                files = [
-                    str(folder / f"{command.nodes[one]}{SUFFIX}") for one in found if one in command.nodes
-                ]
-                if files:
-                    told[f"TOPOLOGY_{name.upper()}_SERVER_KEY_FILE"] = os.pathsep.join(files)
-        environment = {**told, "TOPOLOGY_PROCESS": spec.name, "PYTHONUNBUFFERED": "1"} | spec.environment
-        return msgspec.structs.replace(spec, environment=environment)
 
     def _publish(self, event: events.Known) -> None:
         if isinstance(event, events.RunEnded):
@@ -415,3 +387,13 @@ class Runner:
             except Exception as error:  # noqa: BLE001 - who looks on must not stop the run
                 self._observers.remove(observer)
                 print(f"cannot go on observing: {type(error).__name__}: {error}", file=sys.stderr)  # noqa: T201
+
+
+def _with_addresses(spec: ProcessSpec, command: Launch, place: Place) -> ProcessSpec:
+    """A command finds its addresses and its name in its environment, and under CURVE the files of the keys."""
+    if not spec.command:
+        return spec
+    told = {f"TOPOLOGY_{name.upper()}": " ".join(found) for name, found in command.addresses.items()}
+    told |= key_files(spec, command.addresses, command.nodes, folder=Path(place.keys))
+    environment = {**told, "TOPOLOGY_PROCESS": spec.name, "PYTHONUNBUFFERED": "1"} | spec.environment
+    return msgspec.structs.replace(spec, environment=environment)

@@ -27,7 +27,14 @@ OUT_OF_TIME = (errno.EAGAIN, errno.ETIMEDOUT)
 
 _VERSION = b"1.0"
 _KEY_BYTES = 32
-_MECHANISM_MISMATCH, _CRYPTOGRAPHIC = 0x11000002, 0x11000001
+_SAID_NOTHING = "it said too little in too long"
+_LEFT = "it left at once, as who comes without CURVE may do"
+_WRONG = {
+    0x11000002: "it came without CURVE",
+    0x11000001: "its handshake does not fit the key of this server, or is no fresh one",
+}
+"""By libzmq's ZMQ_PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH and ZMQ_PROTOCOL_ERROR_ZMTP_CRYPTOGRAPHIC."""
+
 _FAILURES = (
     zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL
     | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL
@@ -103,18 +110,9 @@ class Refusals:
         if event == zmq.EVENT_HANDSHAKE_FAILED_AUTH:
             return
         if event == zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL:
-            quiet = value in OUT_OF_TIME
-            why = (
-                "it said too little in too long"
-                if quiet
-                else "it left at once, as who comes without CURVE may do"
-            )
-            self._once(f"refused a peer at '{endpoint}': {why}")
-            return
-        why = {
-            _MECHANISM_MISMATCH: "it came without CURVE",
-            _CRYPTOGRAPHIC: "its handshake does not fit the key of this server, or is no fresh one",
-        }.get(value, f"its handshake breaks the protocol ({value:#x})")
+            why = _SAID_NOTHING if value in OUT_OF_TIME else _LEFT
+        else:
+            why = _WRONG.get(value, f"its handshake breaks the protocol ({value:#x})")
         self._once(f"refused a peer at '{endpoint}': {why}")
 
     def _once(self, text: str) -> None:
@@ -209,13 +207,13 @@ class Guard:
                     self._hear_of_failures(socket)
 
     def _answer(self) -> None:
-        sender, _, *frames = self._questions.recv_multipart()
+        frames = self._questions.recv_multipart()
         try:
-            question = Question(frames)
+            question = Question(frames[2:])
         except ValueError:
             return
         node = whose(question, self._lists, plain=self._plain)
-        self._questions.send_multipart([sender, b"", *reply(question, node)])
+        self._questions.send_multipart([*frames[:2], *reply(question, node)])
         if node is None:
             self._refusals.unlisted(question)
 
