@@ -1,7 +1,7 @@
 """CURVE keys in files: how they are read, and why some are refused.
 
 A node `worker` has `worker.key`, its public key, and `worker.key_secret`, both keys, in the folder of its pattern. The
-format is that of CZMQ's and pyzmq's certificates, so that programs of others read them with what they have
+format is that of pyzmq's certificates, so that programs of others read them with what they have
 (`zmq.auth.load_certificate`). Whoever could write into these files could let himself in, so they are taken from their
 owner alone.
 """
