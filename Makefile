@@ -13,7 +13,7 @@ OTHER_PYTHONS ?= 3.11 3.12 3.13
 SHARED_OUT := --numprocesses auto --maxprocesses 4 --dist worksteal
 
 .PHONY: help setup demo demo-pipeline demo-request-reply demo-publish-subscribe demo-census demo-duplicates demo-supervised \
-	test test-quick test-pythons check lint format lock schema claims bench bench-quick bench-lock bench-service clean
+	test test-quick test-feeds test-pythons check lint format lock schema claims bench bench-quick bench-lock bench-service clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-24s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,6 +54,9 @@ test: $(READY) ## run all tests
 
 test-quick: $(READY) ## run the tests that are not slow
 	@$(BIN)/python -m pytest $(SHARED_OUT) -m "not slow"
+
+test-feeds: $(READY) ## publish-subscribe with numbers while its processes are killed, many times (SEEDS=100)
+	@FEED_SEEDS=$(or $(SEEDS),100) $(BIN)/python -m pytest $(SHARED_OUT) tests/system/test_feeds_under_faults.py
 
 test-pythons: $(READY) ## test-quick with each other supported Python that is found, in a .venv of its own
 	@set -o pipefail; mine=$$($(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])'); \

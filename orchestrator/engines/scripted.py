@@ -41,6 +41,7 @@ class ScriptedWorld:
         self.told: list[tuple[str, messages.Down]] = []
         self.answers: dict[str, Answer] = {}
         self._turn = 0
+        self._read_s = 0.0
 
     def obey(self, command: Command) -> None:
         """Carry out a command of the coordinator."""
@@ -108,6 +109,17 @@ class ScriptedWorld:
             return []
         return self._exit(process, at_s, None, signal)
 
+    def hang(self, name: str) -> bool:
+        """Have a process stay with the item in its hand for ever; whether it has one."""
+        process = self.processes[name]
+        busy = process.step == "working" and process.state is State.RUNNING
+        process.hangs = busy and bool(process.in_hand)
+        return process.hangs
+
+    def stop(self, name: str, *, stopped: bool = True) -> None:
+        """Somebody sends SIGSTOP, or SIGCONT."""
+        self.processes[name].stopped = stopped
+
     def lose_coordinator(self) -> None:
         """What was told and not heard is lost, and who was being started never was."""
         for process in self.processes.values():
@@ -128,13 +140,20 @@ class ScriptedWorld:
 
     def read(self, at_s: float) -> events.Read:
         """A reading of all slots."""
+        for process in self.processes.values():
+            if process.state is State.RUNNING:
+                process.busy_s += at_s - self._read_s
+        self._read_s = at_s
         alive = {name: reading(process) for name, process in self.processes.items() if process.alive}
-        return events.Read(at_s=at_s, readings=alive)
+        stopped = frozenset(
+            name for name, process in self.processes.items() if process.alive and process.stopped
+        )
+        return events.Read(at_s=at_s, readings=alive, stopped=stopped)
 
     def _next_step(self, process: Scripted) -> Callable[[float], list[events.Event]] | None:
         if process.step.startswith("dying "):
             return lambda at_s: self._exit(process, at_s, None, process.step.removeprefix("dying "))
-        if process.stopped:
+        if process.stopped or process.hangs:
             return None
         if process.inbox:
             return lambda at_s: self._hear(process, at_s)

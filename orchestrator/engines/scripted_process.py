@@ -30,6 +30,8 @@ class Scripted:
     finishing: bool = False
     incarnation: int = 0
     stopped: bool = False
+    hangs: bool = False
+    busy_s: float = 0.0
     past: dict[str, int] = field(default_factory=dict)
     held: dict[str, int] = field(default_factory=dict)
     unaware_of: set[str] = field(default_factory=set)
@@ -43,7 +45,8 @@ class Scripted:
                 self.past[f"{way} {port}"] = self.past.get(f"{way} {port}", 0) + count
         self.incarnation, self.step, self.in_hand = incarnation, "planned", ""
         self.inbox, self.sent, self.received, self.waiting, self.ended = [], {}, {}, {}, set()
-        self.askers, self.awaits_reply, self.finishing, self.stopped = [], False, False, False
+        self.askers, self.awaits_reply, self.finishing = [], False, False
+        self.stopped, self.hangs, self.busy_s = False, False, 0.0
         self.state, self.port = State.STARTING, ""
         self.held, self.unaware_of, self.said, self.exited = {}, set(), [], None
 
@@ -64,4 +67,4 @@ def reading(process: Scripted) -> Reading:
         port.name: Count(sent=process.sent.get(port.name, 0), received=process.received.get(port.name, 0))
         for port in process.spec.ports
     }
-    return Reading(state=process.state, port=process.port, ports=ports)
+    return Reading(state=process.state, port=process.port, busy_s=process.busy_s, ports=ports)

@@ -19,8 +19,10 @@ from orchestrator.run.events import (
     Known,
     ProblemFound,
     ProcessAdded,
+    ProcessContinued,
     ProcessEnded,
     ProcessLaunched,
+    ProcessStopped,
     Progress,
     RunChanged,
     RunDraining,
@@ -106,7 +108,7 @@ class Console:
                 self._launched(event)
             case ProcessAdded():
                 self._prefixes.add({event.outline.name: event.outline.node})
-            case FaultFired() | RunChanged() | ChangeEnded():
+            case FaultFired() | RunChanged() | ChangeEnded() | ProcessStopped() | ProcessContinued():
                 self._changed(event)
             case RunReady():
                 places = plural(event.connections, "connection")
@@ -125,7 +127,9 @@ class Console:
             case _:
                 pass
 
-    def _changed(self, event: FaultFired | RunChanged | ChangeEnded) -> None:
+    def _changed(
+        self, event: FaultFired | RunChanged | ChangeEnded | ProcessStopped | ProcessContinued
+    ) -> None:
         """Somebody, or the file itself, has done something to the run."""
         match event:
             case FaultFired():
@@ -135,6 +139,11 @@ class Console:
                     self._line(self._style("warn", printable(f"change: {change}")))
             case ChangeEnded(text=text, done=done):
                 self._line(self._style("dim", "changed") if done else printable(text))
+            case ProcessStopped(process=process, pid=pid):
+                text = f"{process} is stopped by a signal (kill -CONT {pid} lets it go on)"
+                self._line(self._style("warn", text))
+            case ProcessContinued(process=process):
+                self._line(self._style("dim", f"{process} goes on"))
 
     def _start(self, event: RunStarted) -> None:
         self._board = Board(event, self._totals)

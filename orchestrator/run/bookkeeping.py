@@ -8,9 +8,11 @@ from typing import Literal
 import msgspec
 
 from orchestrator.run.plan import BookPlan, End
-from orchestrator.topology.model import Pattern
+from orchestrator.topology.model import Gaps, Pattern
 from orchestrator.topology.traffic import Traffic
 from orchestrator.topology.wiring import Wire
+
+_STRICTNESS: tuple[Gaps, ...] = ("count", "warn", "fail")
 
 Processes = Callable[[str], tuple[str, ...]]
 """Gives the processes of a node."""
@@ -35,6 +37,7 @@ def book_plans(
         endpoints=tuple(one.endpoint for one in group),
         kind=kind,
         sequenced=kind == "marked" and all(pattern.endpoints[one.endpoint].sequence for one in group),
+        gaps=_strictest(pattern.endpoints[one.endpoint].gaps for one in group),
         retried=_is_retried(senders, pattern),
         senders=_ends(senders, proxies, processes),
         receivers=_ends(receivers, proxies, processes),
@@ -64,6 +67,11 @@ def _kind(group: Iterable[Traffic], pattern: Pattern) -> Literal["counted", "mar
     if not all(pattern.nodes[node].role for node in nodes):
         return "open"
     return "marked" if any(one.kind == "publish_subscribe" for one in group) else "counted"
+
+
+def _strictest(written: Iterable[Gaps | None]) -> Gaps:
+    """What gaps do on a link of several endpoints; where nothing is written they are told."""
+    return max((gaps for gaps in written if gaps is not None), key=_STRICTNESS.index, default="warn")
 
 
 def _is_retried(senders: Iterable[Wire], pattern: Pattern) -> bool:

@@ -13,15 +13,13 @@ from collections.abc import Iterable, Sequence
 from orchestrator.run.crew import Crew
 from orchestrator.run.events import BookClosed
 from orchestrator.run.member import Member, Step
+from orchestrator.run.missing import Missed, missed_in_all, what_was_missed, who_missed
 from orchestrator.run.plan import BookPlan
 from roles.kit.messages import End
 from roles.kit.slot import State
 
 SLOWEST_BYTES_PER_S = 50e6
 """A message in transit may be this slow before it is taken for lost: 200 MB get four seconds more."""
-
-SHOWN_LOSERS = 5
-"""Of so many subscribers it is told what each has missed."""
 
 
 class Book:
@@ -123,6 +121,8 @@ class Book:
 
     def look(self) -> None:
         """Tell the receivers when no more will come, and close the book once nobody will add to it."""
+        if self.plan.gaps == "fail" and not self._crew.failing:
+            self._look_at_gaps()
         if self.closed:
             self.end()  # to who has joined since
             return
@@ -216,29 +216,36 @@ class Book:
         )
         if lost and self.plan.kind == "counted":
             self._tell_loss(lost)
-        elif lost:
+        elif lost and self.plan.gaps != "count":
             self._tell_missed(lost)
 
+    def _look_at_gaps(self) -> None:
+        """Fail the run at the first gap."""
+        missed = sum(member.count(port).missed for member, port in self.receivers)
+        if missed:
+            self._tell_missed(missed)
+
+    def _missed(self) -> list[Missed]:
+        return what_was_missed(self.plan, self.sent, self.senders, self.receivers, self.conduits)
+
     def _tell_missed(self, lost: int) -> None:
-        """What subscribers missed is told and fails nothing by itself: who is slow, or comes late, misses some."""
-        counts = [(member.name, member.count(port)) for member, port in self.receivers]
-        parts = [
-            f"{name} missed {count.missed:,} in {count.gaps:,} {'gap' if count.gaps == 1 else 'gaps'}"
-            for name, count in counts
-            if count.missed
-        ]
-        more = f", and {len(parts) - SHOWN_LOSERS:,} more" if len(parts) > SHOWN_LOSERS else ""
-        text = f"{self.plan.name} lost {lost:,}: {', '.join(parts[:SHOWN_LOSERS])}{more}"
-        self._tell(text, expected=True)
+        """What subscribers missed fails nothing by itself: who is slow, or comes late, misses some.
+
+        Where the file says that it does, the run is to end, and that is told once.
+        """
+        endpoint, where = self.plan.endpoints[0], f"endpoints.{self.plan.endpoints[0]}"
+        text = f"{self.plan.name} lost {lost:,}: {who_missed(self._missed())}"
+        if self.plan.gaps != "fail":
+            self._tell(text, expected=True)
+        elif not any(one.kind == "gaps" and one.endpoint == endpoint for one in self._crew.problems):
+            self._crew.fail("gaps", f"{text} (gaps: fail)", None, endpoint=endpoint, where=f"{where}.gaps")
 
     def _losses(self) -> tuple[int | None, int | None, int | None]:
         """What was lost, what nobody wanted, and what came twice; None where that cannot be known."""
-        gone = self._given_up or any(m.lost_its_way or m.broke_off for m in self.members())
         if self.plan.sequenced:
-            counts = [member.count(port) for member, port in self.receivers]
-            # Nobody knows how far a publisher went that has died, nor what a subscriber that has died still had.
-            missed = None if gone else sum(count.missed for count in counts)
-            return missed, None, sum(count.duplicates for count in counts)
+            missed = missed_in_all(self._missed())
+            return missed, None, sum(member.count(port).duplicates for member, port in self.receivers)
+        gone = self._given_up or any(m.lost_its_way or m.broke_off for m in self.members())
         if self.plan.kind != "counted":
             return None, None, None
         gap = max(0, self.sent - self.received)

@@ -20,6 +20,7 @@ from orchestrator.run.departures import never_ran
 from orchestrator.run.desk import Desk
 from orchestrator.run.endings import Endings, awaited_commands
 from orchestrator.run.faults import Faults
+from orchestrator.run.hanging import Hanging
 from orchestrator.run.joining import Joining
 from orchestrator.run.launcher import Launcher
 from orchestrator.run.member import Member, Step
@@ -30,7 +31,6 @@ from orchestrator.run.reports import Reports
 from orchestrator.run.stopper import Stopper, see_off
 from orchestrator.run.succession import Succession
 from orchestrator.run.tolerance import Tolerance
-from roles.kit.slot import Reading
 
 DRAIN_AFTER_FAILURE_S = 1.5
 PROGRESS_EVERY_S = 0.1
@@ -71,6 +71,7 @@ class Coordinator:
         self._endings = Endings(self._crew, self._books)
         self._joining = Joining(self._crew, self._addresses, self._enrol)
         self._faults = Faults(self._crew, self._books, self._joining, seed=outline.seed)
+        self._hanging = Hanging(self._crew, self._faults.lets_go_on)
         self._reports = Reports(self._crew, self._launcher, self._joining, self._tolerance)
         self._changes = Changes(
             self._crew, self._books, self._joining, self._adopt, self._succession.outline_now
@@ -100,7 +101,7 @@ class Coordinator:
             case events.Launched() | events.LaunchFailed() | events.Heard() | events.Exited():
                 self._reports.take(event, interrupted=self._interrupted is not None)
             case events.Read():
-                self._read(event.readings)
+                self._read(event)
             case events.Interrupted():
                 self._interrupt(event.signal)
             case events.Asked():
@@ -177,10 +178,15 @@ class Coordinator:
             book.enrol(member)
         self._endings.enrol(member)
 
-    def _read(self, readings: dict[str, Reading]) -> None:
+    def _read(self, event: events.Read) -> None:
+        readings = event.readings
         for name, reading in readings.items():
             self._reports.note_reading(self._crew.members[name], reading)
+        if event.stopped is not None:
+            self._reports.note_stopped(event.stopped)
         if self.phase in (Phase.WORKING, Phase.DRAINING):
+            if not self._crew.failing:
+                self._hanging.look()
             for book in self._books:
                 book.look()
             self._endings.look()
@@ -220,7 +226,9 @@ class Coordinator:
         if resting_s is None or self._changes.busy:
             return
         members = self._crew.members.values()
-        if self._cut_s is not None or any(m.lost_its_way or m.broke_off for m in members):
+        nobody_stopped = not any(member.stopped for member in members)
+        gone = nobody_stopped and any(m.lost_its_way or m.broke_off for m in members)
+        if self._cut_s is not None or gone:
             if resting_s >= self._crew.plan.settle_s:
                 self._endings.give_up()
         elif resting_s >= self._crew.plan.stall_s:

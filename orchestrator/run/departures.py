@@ -10,8 +10,13 @@ from orchestrator.run.member import Member
 Outcome = Literal["finished", "stopped", "failed", "killed", "not_started"]
 
 
-def death(event: events.Exited, *, is_role: bool) -> tuple[str, str]:
-    """Kind and text of the problem that an unwanted end is; a role that leaves with 0 has not done its part."""
+def death(event: events.Exited, *, is_role: bool, hung: str = "") -> tuple[str, str]:
+    """Kind and text of the problem that an unwanted end is; a role that leaves with 0 has not done its part.
+
+    `hung` tells why it was killed, if that is what has ended it.
+    """
+    if hung and event.signal == "SIGKILL":
+        return "hung", hung
     if event.signal is not None:
         return "killed", f"killed by {event.signal} at {event.at_s:.2f} s"
     if event.exit_code == 0 and is_role:

@@ -17,9 +17,17 @@ from roles.kit.spec import PortSpec, ProcessSpec
 
 _TOLD_TO_NOBODY = (
     *("slot", "stage", "replicas", "receives", "sends"),
-    *("restart", "ready_within_s", "stop_grace_s", "start_delay_s"),
+    *("restart", "ready_within_s", "stop_grace_s", "start_delay_s", "task_timeout_s"),
 )
 """Of a spec, what its process makes nothing of, or what is only ever true of its beginning."""
+
+_WATCHED = {
+    "restart": "restart",
+    "ready_within_s": "ready_within",
+    "stop_grace_s": "stop_grace_period",
+    "task_timeout_s": "task_timeout",
+}
+"""Of a spec, what the coordinator alone goes by: it changes at once and touches nobody, in the file's words."""
 
 _SETTINGS = {
     "description": "description",
@@ -57,7 +65,12 @@ def difference(old: Plan, new: Plan) -> Difference:
     coming = tuple(name for name in after if name not in before and not after[name].external)
     leaving = tuple(name for name in before if name not in after and not before[name].external)
     return Difference(
-        changes=(*_told(before, after, touched), *_settings(old, new)),
+        changes=(
+            *_told(before, after, touched),
+            *_watched(before, after),
+            *_gaps(old, new),
+            *_settings(old, new),
+        ),
         coming=coming,
         again=tuple(touched),
         leaving=leaving,
@@ -143,6 +156,27 @@ def _moved(old: Plan, new: Plan) -> list[str]:
     return [
         link.endpoint for link in new.links if before.get(link.endpoint, link.addresses) != link.addresses
     ]
+
+
+def _watched(before: dict[str, ProcessSpec], after: dict[str, ProcessSpec]) -> Iterator[str]:
+    """A line for each node that is looked after in another way."""
+    for node in dict.fromkeys(spec.node for spec in after.values()):
+        pairs = [(before[name], after[name]) for name in _of(node, after) if name in before]
+        words = [
+            word
+            for field, word in _WATCHED.items()
+            if any(getattr(old, field) != getattr(new, field) for old, new in pairs)
+        ]
+        if words:
+            yield f"{node}: {', '.join(words)} changed: nobody is touched"
+
+
+def _gaps(old: Plan, new: Plan) -> Iterator[str]:
+    """A line for each book in which a gap does something else."""
+    before = {(book.name, book.replies): book.gaps for book in old.books}
+    for book in new.books:
+        if before.get((book.name, book.replies), book.gaps) != book.gaps:
+            yield f"{book.name}: gaps changed: nobody is touched"
 
 
 def _settings(old: Plan, new: Plan) -> list[str]:

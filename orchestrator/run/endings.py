@@ -71,12 +71,13 @@ class Endings:
     def resting_for_s(self) -> float | None:
         """For how long everyone that is left has been waiting and nothing changed; None while somebody works.
 
-        A command or an external that still runs may be working, unseen.
+        A command or an external that still runs may be working, unseen, unless it is stopped.
         """
         left = [member for member in self._crew.roles() if not member.quiet and member not in self._conduits]
         if not left or not all(member.waits for member in left):
             return None
-        if any(not member.over and not member.spec.is_role for member in self._crew.members.values()):
+        unseen = [member for member in self._crew.members.values() if not member.spec.is_role]
+        if any(not member.over and not member.stopped for member in unseen):
             return None
         return self._crew.now_s - max(member.changed_s for member in self._crew.roles())
 
@@ -89,8 +90,14 @@ class Endings:
                 self._crew.tell(member, Finish())
 
     def tell_stall(self) -> None:
-        """Name everyone who waits, and on what."""
+        """Name everyone who waits, and on what, and who is stopped."""
+        for member in self._crew.members.values():
+            if member.stopped and not member.over:
+                text = f"stalled: {member.name} is stopped (SIGCONT would resume it: kill -CONT {member.pid})"
+                self._crew.problem("stalled", text, process=member.name, where=f"nodes.{member.spec.node}")
         for member in self._crew.roles():
+            if member.stopped:
+                continue
             if member.quiet or member in self._conduits:
                 continue
             port = next((port for port in member.spec.ports if port.name == member.reading.port), None)

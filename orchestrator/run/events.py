@@ -71,9 +71,13 @@ class Exited(Event, frozen=True, kw_only=True):
 
 
 class Read(Event, frozen=True, kw_only=True):
-    """The slots of all live processes, read one after another."""
+    """The slots of all live processes, read one after another.
+
+    `stopped` are those that a signal has stopped; null where nobody has looked.
+    """
 
     readings: dict[str, Reading]
+    stopped: frozenset[str] | None = None
 
 
 class Interrupted(Event, frozen=True, kw_only=True):
@@ -211,6 +215,31 @@ class ProcessFailed(Event, frozen=True, kw_only=True):
     item: str = ""
 
 
+class ProcessStopped(Event, frozen=True, kw_only=True):
+    """A signal has stopped a process that no fault of the file has paused; SIGCONT would let it go on."""
+
+    process: str
+    pid: int
+    incarnation: int = 0
+
+
+class ProcessContinued(Event, frozen=True, kw_only=True):
+    """A process that was stopped goes on."""
+
+    process: str
+    pid: int
+    incarnation: int = 0
+
+
+class ProcessHung(Event, frozen=True, kw_only=True):
+    """A process has been at one item for longer than its `task_timeout`, and is about to be killed; `text` tells it."""
+
+    process: str
+    pid: int
+    incarnation: int
+    text: str
+
+
 class RestartPlanned(Event, frozen=True, kw_only=True):
     """A process that has ended, or is about to, will be started again, `delay_s` after that.
 
@@ -285,9 +314,9 @@ class ProcessEnded(Event, frozen=True, kw_only=True):
 class ProblemFound(Event, frozen=True, kw_only=True):
     """A reason for the run to fail.
 
-    `kind` is one of `killed`, `failed`, `exit`, `lost`, `stalled`, `not_ready`, `setup`, `bind`, `launch`, `fault`
-    and `timeout`. `line` is the topology's line where there is one. What is `expected` is told and fails nothing: a
-    line under `expect` speaks of it.
+    `kind` is one of `killed`, `hung`, `failed`, `exit`, `restarts`, `lost`, `gaps`, `stalled`, `not_ready`, `setup`,
+    `bind`, `launch`, `fault` and `timeout`. `line` is the topology's line where there is one. What is `expected` is
+    told and fails nothing: a line under `expect` speaks of it.
     """
 
     kind: str
@@ -324,6 +353,9 @@ Known = (
     | Progress
     | ProcessFinished
     | ProcessFailed
+    | ProcessStopped
+    | ProcessContinued
+    | ProcessHung
     | RestartPlanned
     | RunChanged
     | ChangeEnded

@@ -51,6 +51,13 @@ class Faults:
             if member.paused:
                 self._resume(member)
 
+    def lets_go_on(self, member: Member) -> bool:
+        """Whether a process that is paused is to go on, or to be ended, by a fault that is still to come."""
+        ending = ("resume", "restart", "kill", "terminate")
+        later = [fault for fault in self._pending.values() if fault.action in ending]
+        resumes = any(other is member for _, other in self._resumes)
+        return resumes or any(member.name in fault.targets for fault in later)
+
     def recall(self, fired: FaultFired) -> None:
         """It has fired in the past; who is paused stays so for as long as was meant."""
         fault = self._pending.pop(fired.fault, None)

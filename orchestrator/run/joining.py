@@ -15,6 +15,7 @@ from orchestrator.run.crew import Crew
 from orchestrator.run.events import ProcessAdded
 from orchestrator.run.member import Member, Step
 from orchestrator.run.outline import process_outline
+from orchestrator.run.plan import Plan
 from roles.kit.messages import Bound, Go, Joined
 from roles.kit.spec import Attachment, PortSpec, ProcessSpec
 
@@ -175,7 +176,8 @@ class Joining:
             told, nodes = self._addresses.told(member), self._addresses.listeners(member)
             self._crew.launch(member, told, spec=member.spec, nodes=nodes)
         else:
-            self._crew.launch(member, {}, spec=self._spec_now(member, partners))
+            spec = self._spec_now(member, partners)
+            self._crew.launch(member, {}, spec=_forgiving(spec, _strict_feeds(self._crew.plan)))
 
     def _go(self, member: Member) -> None:
         self._awaited.pop(member.name, None)
@@ -203,6 +205,22 @@ class Joining:
         names = {other.name for other in self._crew.members.values() if _takes_part(other)}
         ports = tuple(_port_now(port, own, partners, names) for port in member.spec.ports)
         return msgspec.structs.replace(member.spec, ports=ports)
+
+
+def _strict_feeds(plan: Plan) -> set[str]:
+    """The endpoints at which a gap fails the run."""
+    return {endpoint for book in plan.books if book.gaps == "fail" for endpoint in book.endpoints}
+
+
+def _forgiving(spec: ProcessSpec, strict: set[str]) -> ProcessSpec:
+    """A subscriber that joins where a gap fails the run must not fail it by what was sent before it came."""
+    ports = tuple(
+        msgspec.structs.replace(port, forgives_beginning=True)
+        if any(one.endpoint in strict for one in port.attachments)
+        else port
+        for port in spec.ports
+    )
+    return msgspec.structs.replace(spec, ports=ports)
 
 
 def _takes_part(member: Member) -> bool:

@@ -158,6 +158,8 @@ class Launcher:
 
     def what_is_missing(self, member: Member) -> str:
         """What a member waits for, in words."""
+        if member.stopped:
+            return f"{member.name} is stopped (SIGCONT would resume it: kill -CONT {member.pid})"
         if member.step <= Step.LAUNCHED:
             return f"{member.name} has not said that it runs"
         if member.step is Step.GREETED:

@@ -51,7 +51,8 @@ class Member:
     place since `in_place_s`. `held` are the ports at which it has said that it sends nothing, as it said so last. One
     that is `leaving` is on its way out of a run that goes on, unless it then `returns`; `drained` says that nothing was
     under way to it. One that died as it was leaving would have come back `back_after_s`. Where an earlier incarnation
-    `broke_off`, what that held is gone.
+    `broke_off`, what that held is gone. One that is `stopped` was so by somebody else's signal; `hung` tells at what it
+    was when it was killed for its `task_timeout`.
     """
 
     spec: ProcessSpec
@@ -83,6 +84,8 @@ class Member:
     back_after_s: float | None = None
     drained: bool = False
     broke_off: bool = False
+    stopped: bool = False
+    hung: str = ""
     past: dict[str, Count] = field(default_factory=dict)
 
     def begin_again(self) -> None:
@@ -94,7 +97,8 @@ class Member:
         self.step, self.pid, self.reading = Step.PLANNED, None, Reading()
         self.failed = self.exited = self.stop_told_s = None
         self.finished = self.finish_told = self.paused = self.resumes = False
-        self.doomed = self.awaited_back = self.called_off = False
+        self.doomed = self.awaited_back = self.called_off = self.stopped = False
+        self.hung = ""
         self.leaving = self.returns = self.drained = False
         self.launched_s = self.in_place_s = self.back_after_s = None
         self.held = {}
@@ -164,13 +168,15 @@ class Member:
 
     @property
     def waits(self) -> bool:
-        """It waits for a message to come, or for one to go; or it is paused and nobody will let it go on."""
-        return not self.resumes if self.paused else self.reading.state in _WAITING
+        """It waits for a message to come, or for one to go; or it stands still and nobody is known to let it go on."""
+        if self.paused:
+            return not self.resumes
+        return self.stopped or self.reading.state in _WAITING
 
     def receives_at(self, port: str) -> bool:
         """It waits for a message at this very port."""
         waits_here = self.reading.state is State.RECEIVING and self.reading.port == port
-        return waits_here and not (self.paused and self.resumes)
+        return waits_here and not self.stopped and not (self.paused and self.resumes)
 
     @property
     def asks_again(self) -> bool:

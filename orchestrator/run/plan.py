@@ -49,8 +49,8 @@ class BookPlan(Value, frozen=True, kw_only=True):
     `name` is its endpoints joined by `+`; a book of replies has `replies: true` and the same name. `counted`
     books balance; `marked` ones (publish-subscribe) end by the publishers' marks; `open` ones have a side
     that keeps no counts. `conduits` are the proxies within; `strangers_send` and `strangers_receive` the
-    commands and externals at each side. `sequenced` ones know what their subscribers missed; in those that
-    are `retried` clients ask again, so that a lost request is no loss.
+    commands and externals at each side. `sequenced` ones know what their subscribers missed, and `gaps` says what
+    that does; in those that are `retried` clients ask again, so that a lost request is no loss.
     """
 
     name: str
@@ -64,6 +64,7 @@ class BookPlan(Value, frozen=True, kw_only=True):
     strangers_receive: tuple[str, ...] = ()
     idle_after_s: float | None = None
     sequenced: bool = False
+    gaps: Literal["count", "warn", "fail"] = "warn"
     retried: bool = False
 
 

@@ -156,6 +156,7 @@ class _Planner:
             ),
             ready_within_s=ready_within_s if node.ready_within_s is None else node.ready_within_s,
             stop_grace_s=node.stop_grace_period_s,
+            task_timeout_s=node.task_timeout_s,
         )
 
     def _role_ports(self, name: str, replica: int) -> tuple[PortSpec, ...]:
@@ -183,6 +184,7 @@ class _Planner:
 
     def _port(self, kind: str, wires: list[Wire], replica: int, options: dict[str, int | str]) -> PortSpec:
         first = self._pattern.endpoints[wires[0].endpoint]
+        batch = first.batch if kind in ("PUSH", "PULL") else 1
         marks = [self._pattern.endpoints[wire.endpoint].hwm for wire in wires]
         return PortSpec(
             name=wires[0].port,
@@ -194,7 +196,8 @@ class _Planner:
             partners=self._partners(kind, wires[0]),
             delimited=kind == "DEALER" and self._meets_rep(wires[0]),
             copies=self._copies(wires[0]),
-            batch=first.batch if kind in ("PUSH", "PULL") else 1,
+            batch=batch,
+            one_by_one=batch > 1 and self._nodes[wires[0].node].task_timeout_s is not None,
             sequence=kind in ("PUB", "SUB")
             and any(self._pattern.endpoints[wire.endpoint].sequence for wire in wires),
         )

@@ -20,7 +20,7 @@ from orchestrator.run.restarts import Restarts
 from roles.kit.messages import Failed
 from roles.kit.slot import Reading
 
-ENDING_KINDS = ("killed", "failed", "exit", "setup", "bind", "launch", "timeout", "restarts")
+ENDING_KINDS = ("killed", "hung", "failed", "exit", "setup", "bind", "launch", "timeout", "restarts", "gaps")
 """Problems of these kinds end a run; others are judged when it is over."""
 
 
@@ -118,7 +118,7 @@ class Recall:
             case events.ProcessEnded():
                 self._ended(member, event)
             case _:
-                pass
+                _stands_still(member, event)
 
     def _restart_planned(self, member: Member, event: events.RestartPlanned) -> None:
         member.awaited_back, member.away_s = True, event.delay_s
@@ -190,7 +190,7 @@ class Recall:
             incarnation=event.incarnation,
         )
         member.reading = Reading(ports=event.ports, cpu_s=event.cpu_s or 0.0)
-        member.changed_s, member.step = event.at_s, Step.ENDED
+        member.changed_s, member.step, member.stopped = event.at_s, Step.ENDED, False
         if event.outcome in ("stopped", "finished") and event.signal is not None:
             member.signals_sent.append(event.signal)
         if event.outcome == "stopped":
@@ -213,3 +213,16 @@ class Recall:
             if member is not None:
                 member.leaving, member.awaited_back = True, False
                 member.called_off = not member.over
+
+
+def _stands_still(member: Member, event: events.Known) -> None:
+    """It was stopped, or was about to be killed since it hung."""
+    match event:
+        case events.ProcessStopped():
+            member.stopped = True
+        case events.ProcessContinued():
+            member.stopped = False
+        case events.ProcessHung(text=text):
+            member.hung = text
+        case _:
+            pass

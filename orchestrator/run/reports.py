@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 from orchestrator.run import events
 from orchestrator.run.crew import Crew
 from orchestrator.run.departures import death, process_ended
@@ -83,6 +85,7 @@ class Reports:
         member.step = Step.ENDED
         if not member.awaited_back:
             self._judge(member, event, interrupted=interrupted)
+        member.stopped = False
         self._crew.publish(process_ended(member, event, went=self._launcher.went))
         if member.awaited_back:
             self._guide_back(member).come_back(member, member.away_s)
@@ -99,6 +102,28 @@ class Reports:
         if reading.ports != old.ports:
             member.counted_s = self._crew.now_s
         member.reading = reading
+
+    def note_stopped(self, stopped: Container[str]) -> None:
+        """Take down who is stopped by a signal that is none of ours, and make it known when that changes."""
+        crew = self._crew
+        for member in crew.members.values():
+            runs = Step.LAUNCHED <= member.step < Step.ENDED and member.pid is not None
+            stands = runs and not member.paused and member.name in stopped
+            if not runs or stands is member.stopped:
+                continue
+            member.stopped = stands
+            if not stands:
+                member.changed_s = member.counted_s = crew.now_s
+            if not member.paused:
+                told = events.ProcessStopped if stands else events.ProcessContinued
+                crew.publish(
+                    told(
+                        at_s=crew.now_s,
+                        process=member.name,
+                        pid=member.pid or 0,
+                        incarnation=member.incarnation,
+                    )
+                )
 
     def _guide(self, member: Member) -> Launcher | Joining:
         """Who brings a process into place: the launcher those that go together, the other those that join."""
@@ -205,7 +230,7 @@ class Reports:
         """Whether this end is a failure: it was not ours, or it had to be ours because the process would not go."""
         well = member.ended_by_us or member.left_well or member.stopped_well
         if member.failed is None and (not well or self._is_never_done(member)):
-            kind, text = death(exited, is_role=member.spec.is_role)
+            kind, text = death(exited, is_role=member.spec.is_role, hung=member.hung)
             # What leaves early with 0 says that all is well: no line on exit codes can have meant that.
             died = exited.signal is not None or exited.exit_code != 0
             again = self._again(member, exited.exit_code, exited.signal)
@@ -213,8 +238,10 @@ class Reports:
                 self._start_again(member, again, f"{member.name} {text}")
                 return
             expected = died and self._tolerance.allows_exit(member, exited.exit_code, exited.signal)
-            self._crew.fail(kind, f"{member.name} {text}", member, expected=expected)
+            where = f"nodes.{member.spec.node}.task_timeout" if kind == "hung" else ""
+            self._crew.fail(kind, f"{member.name} {text}", member, where=where, expected=expected)
         elif member.ended_by_us and member.spec.is_role and not self._crew.problems and not interrupted:
             grace_s = member.spec.stop_grace_s
-            text = f"{member.name} did not leave within {grace_s:g} s: ended by {exited.signal}"
+            was = " (it was stopped by a signal)" if member.stopped else ""
+            text = f"{member.name} did not leave within {grace_s:g} s{was}: ended by {exited.signal}"
             self._crew.fail("failed", text, member)

@@ -14,6 +14,7 @@ import msgspec
 import zmq
 
 from orchestrator.engines.base import Engine, EngineChoice, EngineError, Running
+from orchestrator.engines.stopped import stopped
 from orchestrator.run import events
 from orchestrator.run.commands import Command, Keep, Launch, Publish, Reply, Signal, Tell
 from orchestrator.run.control import ControlChannel, UnguardedError, is_private
@@ -35,6 +36,9 @@ Observer = Callable[[events.Known], None]
 _LONGEST_WAIT_S = 0.25
 _LAST_WORD_WITHIN_S = 1.0
 _REACH_EVERY_S = 0.02
+_STATES_EVERY_S = 0.5
+_STATES_EVERY_S_EACH = 0.002
+"""It takes some 20 us a process to ask the kernel."""
 
 
 def run_plan(
@@ -153,13 +157,14 @@ class Runner:
         self._planned = (*plan.processes, *plan.reserves)
         self._specs: dict[str, ProcessSpec] = {spec.name: spec for spec in plan.processes}
         self._incarnations = dict.fromkeys(self._specs, 0)
-        self._alive: set[str] = set()
+        self._alive: dict[str, int] = {}
         self._exits: list[events.Exited] = []
         self._silent: set[tuple[str, int]] = set()
         self._launching: set[tuple[str, int]] = set()
         self._too_early: list[tuple[str, int, Up]] = []
         self._unreached: dict[str, list[Down]] = {}
         self._read_due_s = 0.0
+        self._states_due_s = _STATES_EVERY_S
         self._timeout_s: float | None = None
         self._ended: events.RunEnded | None = None
 
@@ -208,7 +213,7 @@ class Runner:
         for name, one in running.items():
             self._specs[name] = one.spec
             self._incarnations[name] = one.incarnation
-            self._alive.add(name)
+            self._alive[name] = one.pid
             if one.spec.is_role:
                 self._unreached[name] = []
         self._slots.grow(1 + max((spec.slot for spec in self._specs.values()), default=0))
@@ -229,9 +234,8 @@ class Runner:
             self._feed(events.TimedOut(at_s=now_s, timeout_s=self._timeout_s))
             self._timeout_s = None
         if now_s >= self._read_due_s:
-            self._feed(
-                events.Read(at_s=now_s, readings={name: self._reading(name) for name in self._alive_roles()})
-            )
+            readings = {name: self._reading(name) for name in self._alive_roles()}
+            self._feed(events.Read(at_s=now_s, readings=readings, stopped=self._stopped(now_s)))
             self._read_due_s = self._clock() + self._coordinator.wants_slots_every_s
         else:
             self._feed(events.Tick(at_s=now_s))
@@ -286,13 +290,20 @@ class Runner:
         if isinstance(event, events.Launched | events.LaunchFailed):
             self._launching.discard((event.process, self._incarnations[event.process]))
         if isinstance(event, events.Launched):
-            self._alive.add(event.process)
+            self._alive[event.process] = event.pid
         elif isinstance(event, events.Exited):
-            self._alive.discard(event.process)
+            self._alive.pop(event.process, None)
             self._unreached.pop(event.process, None)
             self._silent.discard((event.process, event.incarnation))
             event = msgspec.structs.replace(event, reading=self._reading(event.process))
         self._feed(event)
+
+    def _stopped(self, now_s: float) -> frozenset[str] | None:
+        """Who is stopped by a signal; looked at now and then only."""
+        if now_s < self._states_due_s:
+            return None
+        self._states_due_s = now_s + max(_STATES_EVERY_S, _STATES_EVERY_S_EACH * len(self._alive))
+        return stopped(self._alive)
 
     def _alive_roles(self) -> list[str]:
         return [name for name in self._alive if self._specs[name].is_role]

@@ -48,6 +48,7 @@ def _word(member: Member) -> str:
         (member.over, _end(member)),
         (member.called_off, "called off"),
         (member.paused, "paused"),
+        (member.stopped, "stopped"),
         (member.leaving or member.stop_told_s is not None, "leaving"),
         (member.failed is not None, "failed"),
         (member.spec.external, "external"),

@@ -78,6 +78,7 @@ def _endpoint(form: str | EndpointForm) -> Endpoint:
         hwm=form.hwm,
         idle_after_s=form.idle_after,
         sequence=form.sequence,
+        gaps=form.gaps,
         batch=form.batch,
         security=form.security,
         insecure=form.insecure,
@@ -128,6 +129,7 @@ def _node(form: NodeForm) -> Node:
         restart=_restart(form.restart),
         ready_within_s=form.ready_within,
         stop_grace_period_s=form.stop_grace_period,
+        task_timeout_s=form.task_timeout,
     )
 
 

@@ -150,3 +150,4 @@ Condition = Annotated[
 ]
 Kind = Literal["push", "pull", "pub", "sub", "req", "rep", "router", "dealer"]
 Codec = Literal["bytes", "text", "json", "msgpack"]
+Gaps = Literal["count", "warn", "fail"]

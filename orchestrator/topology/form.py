@@ -22,6 +22,7 @@ from orchestrator.topology.fields import (
     Count,
     Duration,
     Flag,
+    Gaps,
     HighWaterMark,
     Kind,
     LastingDuration,
@@ -72,6 +73,10 @@ class EndpointForm(Form):
     )
     insecure: Flag | None = Field(
         default=None, description="Lets other machines reach it although it is not under curve"
+    )
+    gaps: Gaps | None = Field(
+        default=None,
+        description="With `sequence`, what missed updates do: count (no more), warn (by default) or fail (the run)",
     )
 
 
@@ -142,6 +147,11 @@ class NodeForm(Form):
         default=None, description="Fails the run if not in place after so long"
     )
     stop_grace_period: Duration = Field(default=5.0, description="From SIGTERM to SIGKILL")
+    task_timeout: LastingDuration | None = Field(
+        default=None,
+        description="How long one item may be in the hands of a process; past it the process is killed, see restart",
+        examples=["30s"],
+    )
 
 
 ACTIONS: tuple[Action, ...] = get_args(Action)

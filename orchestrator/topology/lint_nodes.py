@@ -18,7 +18,7 @@ SOURCES = {
 HANDLERS = {"sink": ("call", "fold"), "subscriber": ("call", "fold"), "client": ("call", "fold")}
 """Params that tell what a role does with what it receives, of which it takes one."""
 
-_OURS_ONLY = ("params", "options", "ports")
+_OURS_ONLY = ("params", "options", "ports", "task_timeout")
 _LAUNCHED_ONLY = ("environment", "stop_grace_period", "start_delay", "restart")
 
 
@@ -53,6 +53,16 @@ def misplaced_keys(view: View) -> Iterator[Finding]:
                 yield Finding(
                     code="misplaced-key", text=text, path=view.node_path(name, key), hint=hint, on="key"
                 )
+
+
+def unseen_tasks(view: View) -> Iterator[Finding]:
+    """Time limits for items in a role that counts none."""
+    for name, node in view.nodes():
+        if node.task_timeout_s is not None and view.family(name) == "proxy":
+            text = f"cannot give 'task_timeout' to a proxy: '{name}' counts no items"
+            hint = "give it to the nodes that work on them"
+            path = view.node_path(name, "task_timeout")
+            yield Finding(code="misplaced-key", text=text, path=path, hint=hint, on="key")
 
 
 def shared_names(view: View) -> Iterator[Finding]:
@@ -191,6 +201,7 @@ def _cycle(depends_on: dict[str, tuple[str, ...]]) -> list[str]:
 RULES = (
     what_runs,
     misplaced_keys,
+    unseen_tasks,
     shared_names,
     one_of_each,
     param_ranges,

@@ -22,6 +22,16 @@ def sequence_kinds(view: View) -> Iterator[Finding]:
         yield Finding(code="sequence", text=text, path=path, hint=hint, on="key")
 
 
+def gaps_without_numbers(view: View) -> Iterator[Finding]:
+    """What gaps do, where nobody can see any."""
+    for name, endpoint in view.pattern.endpoints.items():
+        if endpoint.gaps is None or endpoint.sequence:
+            continue
+        text = f"nobody could see a gap at '{name}': its updates have no numbers"
+        path = view.path("endpoints", name, "gaps")
+        yield Finding(code="sequence", text=text, path=path, hint="write sequence: true as well", on="key")
+
+
 def sequence_strangers(view: View) -> Iterator[Finding]:
     """Programs of others, who see the number as one more frame."""
     for wire, path in view.wires.items():
@@ -43,4 +53,4 @@ def sequence_alike(view: View) -> Iterator[Finding]:
             yield Finding(code="sequence", text=f"{who} meets {met}", path=path, hint=hint)
 
 
-RULES = (sequence_kinds, sequence_strangers, sequence_alike)
+RULES = (sequence_kinds, gaps_without_numbers, sequence_strangers, sequence_alike)

@@ -9,6 +9,7 @@ import msgspec
 Codec = Literal["bytes", "text", "json", "msgpack"]
 Security = Literal["none", "curve"]
 Policy = Literal["no", "on-failure", "always"]
+Gaps = Literal["count", "warn", "fail"]
 Action = Literal["kill", "terminate", "pause", "resume", "restart", "scale"]
 
 
@@ -44,13 +45,17 @@ class Fault(Model, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Endpoint(Model, frozen=True, kw_only=True, omit_defaults=True):
-    """A named address, or a set of them, at which sockets meet."""
+    """A named address, or a set of them, at which sockets meet.
+
+    With `sequence`, `gaps` says what missed updates do.
+    """
 
     address: str
     codec: Codec | None = None
     hwm: int | None = None
     idle_after_s: float | None = None
     sequence: bool = False
+    gaps: Gaps | None = None
     batch: int = 1
     security: Security | None = None
     insecure: bool | None = None
@@ -72,7 +77,8 @@ class Node(Model, frozen=True, kw_only=True, omit_defaults=True):
     """One entry under `nodes:`; it runs as `replicas` processes.
 
     Exactly one of `role`, `command` and `external` is set. `bind` and `connect` map a port to its
-    endpoints; the port is "" where the file leaves it to the role to tell.
+    endpoints; the port is "" where the file leaves it to the role to tell. One item may be in the hands of a process
+    for `task_timeout_s`.
     """
 
     role: str | None = None
@@ -90,6 +96,7 @@ class Node(Model, frozen=True, kw_only=True, omit_defaults=True):
     restart: Restart = Restart()
     ready_within_s: float | None = None
     stop_grace_period_s: float = 5.0
+    task_timeout_s: float | None = None
 
 
 class Pattern(Model, frozen=True, kw_only=True, omit_defaults=True):

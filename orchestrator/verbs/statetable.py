@@ -13,6 +13,7 @@ _KINDS = {
     "running": "good",
     "finished": "good",
     "paused": "warn",
+    "stopped": "bad",
     "leaving": "warn",
     "restarting": "warn",
     "failed": "bad",

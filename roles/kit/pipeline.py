@@ -46,7 +46,7 @@ class Push(Outlet):
         if batcher is None:
             self._send_each(items)
             return
-        if any(isinstance(port, Inlet) for port in self.control.ports):
+        if self.spec.one_by_one or any(isinstance(port, Inlet) for port in self.control.ports):
             send = self.send
             for item in items:
                 send(item)
@@ -188,7 +188,7 @@ class Pull(Inlet):
 
         For who handles many items as easily as one. Without `batch` each list has one item.
         """
-        if not self.packed:
+        if not self.packed or self.spec.one_by_one:
             for item in self:
                 yield [item]
             return
@@ -277,7 +277,7 @@ class Pull(Inlet):
 
 def relay(tasks: Pull, work: Callable[[Any], Any], results: Push) -> None:
     """Send what `work` makes of each item, until there are no more. Raises as `send`, and what `work` raises."""
-    if tasks.packed and results.packed:
+    if tasks.packed and results.packed and not tasks.spec.one_by_one:
         _relay_lists(tasks, work, results)
         return
     with closing(iter(tasks)) as items:  # what raises leaves its task in hand at once

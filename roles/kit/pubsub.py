@@ -26,10 +26,10 @@ class Pub(Outlet):
         self._send_update, self._send_updates = self._senders(self._encode_update)
         self._numbering: Numbering | None = None
 
-    def published_by(self, process: str) -> None:
+    def published_by(self, process: str, incarnation: int = 0) -> None:
         """The name by which subscribers know this publisher; with `sequence` it stands in each update."""
         if self.spec.sequence:
-            self._numbering = Numbering(process)
+            self._numbering = Numbering(process, incarnation)
             self.send = self._send_numbered  # type: ignore[method-assign]
 
     def send_all(self, items: Iterable[Any]) -> None:
@@ -98,7 +98,7 @@ class Sub(Inlet):
     socket_type = zmq.SUB
 
     def begin_again(self) -> None:
-        """An earlier incarnation of this process has been a subscriber, too."""
+        """What came before its first updates is none of this subscriber's: an earlier incarnation may have had it."""
         self._checker.began_again = True
 
     def subscribe(self, topics: Iterable[str]) -> None:
@@ -165,7 +165,7 @@ class Sub(Inlet):
             if ends or not is_new or self._checker.gaps != self.words[port_base(self.index) + GAPS]:
                 self._note_numbers()  # else nothing has changed
             if ends:
-                self._note_mark(first)
+                self._end_with(self._checker.finished())
             elif is_new:
                 return frames[-2]
 
@@ -182,6 +182,9 @@ class Sub(Inlet):
     def _note_mark(self, frame: bytes) -> None:
         """A publisher has finished; raises Ended where it was the last."""
         self._finished_publishers.add(frame.removeprefix(END_TOPIC).decode(errors="replace"))
-        if self._finished_publishers.issuperset(self.spec.partners):
+        self._end_with(self._finished_publishers)
+
+    def _end_with(self, finished: set[str]) -> None:
+        if finished.issuperset(self.spec.partners):
             self.control.ended.add(self.name)
             raise Ended

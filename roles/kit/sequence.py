@@ -2,7 +2,7 @@
 
 With `sequence: true` each update has one frame more, its last: a `Stamp`. Numbers count from 1 for each publisher and
 topic, since a filter lets whole topics through and so leaves no gap in them. A publisher that starts anew has another
-epoch, and its numbers begin anew. Its end mark has a `Tally` as its last frame: how far each topic went.
+epoch, a higher one, and its numbers begin anew. Its end mark has a `Tally` as its last frame: how far each topic went.
 """
 
 from __future__ import annotations
@@ -15,6 +15,11 @@ import msgspec
 
 MOST_TOPICS = 10_000
 """With more topics than these an end mark does not say how far each went."""
+
+KEPT_EPOCHS = 16
+"""A subscriber knows the numbers of so many epochs of a publisher, the latest ones: a service goes on for years."""
+
+_LOT_BITS = 40
 
 _Natural = Annotated[int, msgspec.Meta(ge=0)]
 _Number = Annotated[int, msgspec.Meta(ge=1)]
@@ -51,11 +56,14 @@ def topic_bytes_of(payload: bytes) -> int:
 
 
 class Numbering:
-    """A publisher's numbers. `publisher` is its name; its epoch is drawn by lot."""
+    """A publisher's numbers. `publisher` is its name; its epoch is its incarnation, and below that a lot.
 
-    def __init__(self, publisher: str) -> None:
+    So a later one of a run is higher, and one of another run is another.
+    """
+
+    def __init__(self, publisher: str, incarnation: int = 0) -> None:
         self._publisher = publisher
-        self._epoch = int.from_bytes(os.urandom(8), "big") >> 1
+        self._epoch = incarnation << _LOT_BITS | int.from_bytes(os.urandom(_LOT_BITS // 8), "big")
         self._last: dict[bytes, int] = {}
         self._told: bytes | None = None
 
@@ -83,7 +91,7 @@ class Checker:
 
     Only topics that one of its filters covers whole are looked at for gaps: of a topic that is shorter than the
     filter, the filter takes a part. One that `began_again`, after an earlier incarnation, cannot tell what came before
-    its own first update of a topic: that may have had it.
+    its own first update of a topic: that may have had it. Of a publisher that has started anew since, it can.
     """
 
     def __init__(self) -> None:
@@ -94,6 +102,9 @@ class Checker:
         self._filters: tuple[bytes, ...] = ()
         self._covered: dict[bytes, bool] = {}
         self._last: dict[tuple[str, int], dict[bytes, int]] = {}
+        self._epochs: dict[str, list[int]] = {}
+        self._first_seen: dict[str, int] = {}
+        self._over: dict[str, int] = {}
 
     def subscribed(self, filters: Iterable[bytes]) -> None:
         """More filters let updates through from now on."""
@@ -105,7 +116,7 @@ class Checker:
         stamp = _stamp.decode(stamp_frame)
         if stamp.topic_bytes > len(frame):
             raise ValueError(f"cannot read a stamp: a topic of {stamp.topic_bytes} bytes in {len(frame)}")
-        return self._reached(self._topics(stamp), frame[: stamp.topic_bytes], stamp.number, came=True)
+        return self._reached(stamp, frame[: stamp.topic_bytes], stamp.number, came=True)
 
     def ended(self, tally_frame: bytes) -> None:
         """A publisher has finished: what did not come until now is missed. Raises ValueError for no tally."""
@@ -113,19 +124,40 @@ class Checker:
         topics = self._topics(tally)
         for topic, number in (tally.last or {}).items():
             if number > topics.get(topic, 0):
-                self._reached(topics, topic, number, came=False)
+                self._reached(tally, topic, number, came=False)
+        self._over[tally.publisher] = max(tally.epoch, self._over.get(tally.publisher, 0))
+
+    def finished(self) -> set[str]:
+        """The publishers that have finished, and have not been started again since, as far as that is seen here."""
+        return {publisher for publisher, epoch in self._over.items() if epoch >= self._epochs[publisher][-1]}
 
     def _topics(self, told: Stamp | Tally) -> dict[bytes, int]:
-        return self._last.setdefault((told.publisher, told.epoch), {})
+        series = told.publisher, told.epoch
+        topics = self._last.get(series)
+        if topics is None:
+            topics = self._last[series] = {}
+            epochs = self._epochs.setdefault(told.publisher, [])
+            self._first_seen.setdefault(told.publisher, told.epoch)
+            epochs.append(told.epoch)
+            epochs.sort()
+            if len(epochs) > KEPT_EPOCHS:
+                del self._last[told.publisher, epochs.pop(0)]
+        return topics
 
-    def _reached(self, topics: dict[bytes, int], topic: bytes, number: int, *, came: bool) -> bool:
+    def _was_there(self, told: Stamp | Tally) -> bool:
+        """Whether this subscriber had subscribed before the epoch began: then it should have had its first number."""
+        is_known = told.epoch in self._epochs[told.publisher]  # else so old that its numbers are forgotten
+        return is_known and (not self.began_again or told.epoch > self._first_seen[told.publisher])
+
+    def _reached(self, told: Stamp | Tally, topic: bytes, number: int, *, came: bool) -> bool:
         """A topic has got as far as `number`; with `came` that update is here."""
+        topics = self._topics(told)
         last = topics.get(topic, 0)
         if number <= last:
             self.duplicates += 1
             return False
         missed = number - last - came
-        if missed and self._covers(topic) and (last or not self.began_again):
+        if missed and self._covers(topic) and (last or self._was_there(told)):
             self.missed += missed
             self.gaps += 1
         topics[topic] = number

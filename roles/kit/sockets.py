@@ -68,10 +68,10 @@ class OpenPort:
         self._guarded: dict[str, str] = {}
         self._more_sockets = 0
         if isinstance(port, Pub):
-            port.published_by(process)
+            port.published_by(process, incarnation)
         if self._nameless:
             port.socket.set(zmq.XPUB_VERBOSE, 1)  # or the second to ask for a topic would not be heard
-        if isinstance(port, Sub) and incarnation:
+        if isinstance(port, Sub) and (incarnation or port.spec.forgives_beginning):
             port.begin_again()
         if isinstance(port, Req):
             port.another_socket = self._another_socket

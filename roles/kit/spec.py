@@ -58,8 +58,10 @@ class PortSpec(Spec, frozen=True, kw_only=True):
     `partners` names the processes at the far end: for a PUB the subscribers whose ready names it awaits, for
     a SUB the publishers whose end marks close it, both counted through proxies. `delimited` says that a
     DEALER speaks to REPs and so sends an empty frame first. `copies` is the number of sockets behind the port
-    (a client's `sockets`). With `sequence` a PUB numbers its updates by topic, and a SUB looks at the numbers.
-    With `batch` a PUSH packs up to so many items into a frame, and a PULL unpacks them.
+    (a client's `sockets`). With `sequence` a PUB numbers its updates by topic, and a SUB looks at the numbers; where
+    it `forgives_beginning`, what was sent before it came is no gap.
+    With `batch` a PUSH packs up to so many items into a frame, and a PULL unpacks them; `one_by_one` they are worked
+    and counted each by itself all the same, so that the slot tells which one is in hand.
     """
 
     name: str
@@ -72,7 +74,9 @@ class PortSpec(Spec, frozen=True, kw_only=True):
     delimited: bool = False
     copies: int = 1
     sequence: bool = False
+    forgives_beginning: bool = False
     batch: int = 1
+    one_by_one: bool = False
 
 
 class Restart(Spec, frozen=True, kw_only=True):
@@ -94,7 +98,7 @@ class ProcessSpec(Spec, frozen=True, kw_only=True):
     `replica` counts from 1 to `replicas`. `commands` get their addresses as `TOPOLOGY_<ENDPOINT>`; `external`
     processes are never launched. `receives` and `sends` say which way a command's or an external's traffic
     flows, as far as its partners' sockets tell; for a role the same follows from its ports. With `start_delay_s` it
-    is launched so long after Go, and nobody waits for it.
+    is launched so long after Go, and nobody waits for it. One that neither waits nor counts for `task_timeout_s` hangs.
     """
 
     name: str
@@ -116,6 +120,7 @@ class ProcessSpec(Spec, frozen=True, kw_only=True):
     start_delay_s: float | None = None
     ready_within_s: float = 10.0
     stop_grace_s: float = 5.0
+    task_timeout_s: float | None = None
     restart: Restart = Restart()
 
     @property

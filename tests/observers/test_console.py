@@ -5,7 +5,15 @@ from scenes import PIPELINE, failing, launch, passing, retrying, scaled
 from orchestrator.cells import ansi
 from orchestrator.observers.console import Console
 from orchestrator.observers.tail import LogTail
-from orchestrator.run.events import FaultFired, ProblemFound, ProcessEnded, Progress, RunEnded
+from orchestrator.run.events import (
+    FaultFired,
+    ProblemFound,
+    ProcessContinued,
+    ProcessEnded,
+    ProcessStopped,
+    Progress,
+    RunEnded,
+)
 from roles.kit.slot import Count, Reading
 
 HEAD = """\
@@ -173,6 +181,15 @@ def test_a_fault_is_told_as_it_fires_with_whom_it_hits_where_its_words_do_not_sa
     assert shown([*launch(), kill, pause], tmp_path).removeprefix(HEAD).splitlines() == [
         "fault: kill worker-2 at 380 ms",
         "fault: pause any worker at 480 ms: worker-3",
+    ]
+
+
+def test_who_is_stopped_is_told_with_what_lets_it_go_on(tmp_path):
+    stopped = ProcessStopped(at_s=0.5, process="worker-2", pid=4712)
+    continued = ProcessContinued(at_s=0.6, process="worker-2", pid=4712)
+    assert shown([*launch(), stopped, continued], tmp_path).removeprefix(HEAD).splitlines() == [
+        "worker-2 is stopped by a signal (kill -CONT 4712 lets it go on)",
+        "worker-2 goes on",
     ]
 
 

@@ -25,7 +25,11 @@ def changed(*replacements):
         ([("replicas: 3", "replicas: 5")], ("worker: 3 → 5 processes: worker-4, worker-5 come",), ()),
         ([("replicas: 3", "replicas: 2")], ("worker: 3 → 2 processes: worker-3 leaves",), ()),
         ([("count: 1}", "count: 2}")], ("ventilator: params changed: ventilator-1 starts again",), ("ventilator-1",)),
-        ([("replicas: 3", "replicas: 3, restart: always, ready_within: 1s, stop_grace_period: 1s")], (), ()),
+        (
+            [("replicas: 3", "replicas: 3, restart: always, ready_within: 1s, stop_grace_period: 1s, task_timeout: 9s")],
+            ("worker: restart, ready_within, stop_grace_period, task_timeout changed: nobody is touched",),
+            (),
+        ),
         (
             [("bind: results}", "bind: results, environment: {A: b}}")],
             ("sink: environment changed: sink-1 starts again",),
@@ -56,6 +60,21 @@ def test_only_what_differs_is_named(replacements, changes, again):
     assert sorted(found.changes) == sorted(changes)
     assert set(found.again) == set(again)
     assert found.why_not == ""
+
+
+def test_what_gaps_do_changes_and_touches_nobody():
+    """A subscriber is told of it when it comes; the rest is the coordinator's."""
+    feed = """
+version: 1
+patterns:
+  p:
+    endpoints: {news: {address: ipc, sequence: true, gaps: GAPS}}
+    nodes:
+      publisher: {role: publisher, bind: news, params: {count: 1}}
+      subscriber: {role: subscriber, connect: news}
+"""
+    found = difference(plan_of(feed.replace("GAPS", "warn")), plan_of(feed.replace("GAPS", "fail")))
+    assert (found.changes, found.again) == (("news: gaps changed: nobody is touched",), ())
 
 
 def test_a_node_that_goes_is_named():

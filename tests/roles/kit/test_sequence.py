@@ -14,7 +14,7 @@ import zmq
 from roles.kit import messages
 from roles.kit.ports import Ended
 from roles.kit.pubsub import Pub, Sub
-from roles.kit.sequence import MOST_TOPICS, Checker, Numbering, topic_bytes_of
+from roles.kit.sequence import KEPT_EPOCHS, MOST_TOPICS, Checker, Numbering, topic_bytes_of
 from roles.kit.sockets import OpenPort
 from roles.kit.spec import END_TOPIC
 
@@ -35,8 +35,8 @@ def told(one: Checker) -> Told:
 class Publisher:
     """A publisher's updates as frames; each `send` is the next of its topic."""
 
-    def __init__(self, name: str = "publisher-1") -> None:
-        self.numbering = Numbering(name)
+    def __init__(self, name: str = "publisher-1", *, incarnation: int = 0) -> None:
+        self.numbering = Numbering(name, incarnation)
 
     def send(self, topic: bytes) -> tuple[bytes, bytes]:
         stamp = self.numbering.stamp(topic, len(topic))
@@ -79,7 +79,8 @@ def test_each_topic_and_each_publisher_has_numbers_of_its_own() -> None:
 def test_a_publisher_that_starts_anew_begins_anew() -> None:
     one = checker(b"")
     assert take(one, Publisher().sent(b"a", 3)) == 3
-    assert take(one, Publisher().sent(b"a", 3)) == 3
+    assert take(one, Publisher(incarnation=1).sent(b"a", 3)) == 3
+    assert take(one, Publisher(incarnation=1).sent(b"a", 3)) == 3  # of another run
     assert told(one) == (0, 0, 0)
 
 
@@ -307,3 +308,41 @@ def test_who_began_again_cannot_tell_what_came_before_its_first_update():
     numbering.passed(b"a", 1)
     assert checker.is_new(b"a", numbering.stamp(b"a", 1))
     assert (checker.missed, checker.gaps) == (1, 1)
+
+
+def test_who_began_again_can_tell_of_a_publisher_that_began_after_it():
+    one = checker(b"")
+    one.began_again = True
+    take(one, Publisher().sent(b"a", 5)[3:])
+    later = Publisher(incarnation=1)
+    take(one, later.sent(b"a", 5)[3:])
+    assert told(one) == (3, 1, 0)
+    later.sent(b"b", 2)
+    one.ended(later.numbering.tally())
+    assert told(one) == (5, 2, 0)
+
+
+def test_a_publisher_has_finished_when_its_latest_incarnation_has():
+    one, first = checker(b""), Publisher()
+    take(one, first.sent(b"a", 1))
+    assert one.finished() == set()
+    one.ended(first.numbering.tally())
+    assert one.finished() == {"publisher-1"}
+    second = Publisher(incarnation=1)
+    take(one, second.sent(b"a", 1))
+    assert one.finished() == set()
+    one.ended(first.numbering.tally())  # said before it died, and read only now
+    assert one.finished() == set()
+    one.ended(second.numbering.tally())
+    assert one.finished() == {"publisher-1"}
+    assert told(one) == (0, 0, 0)
+
+
+def test_old_incarnations_are_forgotten_and_make_no_gaps():
+    one, publishers = checker(b""), [Publisher(incarnation=n) for n in range(3 * KEPT_EPOCHS)]
+    for publisher in publishers:
+        take(one, publisher.sent(b"a", 2))
+    assert len(one._last) == KEPT_EPOCHS
+    assert take(one, publishers[0].sent(b"a", 1)) == 1
+    assert told(one) == (0, 0, 0)
+    assert len(one._last) == KEPT_EPOCHS
