@@ -76,8 +76,11 @@ class Doors:
         self._failures: dict[str, int] = {}
 
     def prepare(self, socket: zmq.Socket[bytes], port: PortSpec) -> None:
-        """Set what holds for a socket as a whole; a topology's `options` come later and count more."""
-        hurry_on(socket)
+        """Set what holds for a socket as a whole; a topology's `options` come later and count more.
+
+        Reconnecting stays as quick as it is elsewhere: who takes longer than `settle` to find a receiver that was
+        started again counts as gone, and what it holds as lost.
+        """
         if any(one.mode == "bind" for one in port.attachments):
             show_out(socket, peers=sum(one.peers for one in port.attachments))
 
@@ -154,8 +157,8 @@ def show_out(socket: zmq.Socket[bytes], *, peers: int = 0) -> None:
     socket.set(zmq.HANDSHAKE_IVL, HANDSHAKE_IVL_MS + peers * HANDSHAKE_OF_EACH_MS)
 
 
-def hurry_on(socket: zmq.Socket[bytes]) -> None:
-    """Who is not let in does not come again too often."""
+def take_time(socket: zmq.Socket[bytes]) -> None:
+    """Who is not let in at the control channel does not come again too often."""
     socket.set(zmq.RECONNECT_IVL, RECONNECT_IVL_MS)
     socket.set(zmq.RECONNECT_IVL_MAX, RECONNECT_IVL_MAX_MS)
 

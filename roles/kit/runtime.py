@@ -85,7 +85,7 @@ def _dial(socket: zmq.Socket[bytes], process: spec.ProcessSpec, place: spec.Plac
         from roles.kit import curve, keys  # noqa: PLC0415 - all runs on one machine go without
 
         folder = Path(place.keys)
-        curve.hurry_on(socket)
+        curve.take_time(socket)
         curve.go_in(socket, keys.read_pair(folder, process.node), keys.read_public(folder, keys.CONTROL))
     socket.connect(place.control)
 
