@@ -311,6 +311,7 @@ def test_an_external_is_awaited_and_comes_in_with_its_key(
 RESTARTED = """
     p:
       security: curve
+      settle: 3s  # a busy machine may take its time to find a receiver again
       endpoints: {tasks: "tcp://127.0.0.1:*", results: "tcp://127.0.0.1:*"}
       nodes:
         ventilator: {role: ventilator, bind: tasks, params: {count: 600, rate: 400}}
