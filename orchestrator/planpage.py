@@ -70,12 +70,18 @@ def _role(spec: ProcessSpec) -> str:
 
 def _socket_cells(port: PortSpec, use: Attachment, plan: Plan) -> list[Cell]:
     verb = "binds" if use.mode == "bind" else "connects"
+    if use.curve is None:
+        under = ""
+    elif use.mode == "connect":
+        under = " under curve"
+    else:
+        under = f" under curve, for {', '.join(use.curve) or 'nobody'}"
     addresses = next((link.addresses for link in plan.links if link.endpoint == use.endpoint), ())
     shown = shown_addresses((use.address,) if use.address else addresses)
     return [
         Cell(port.name or NONE),
         Cell(port.kind or NONE),
-        Cell(f"{verb} {use.endpoint}"),
+        Cell(f"{verb} {use.endpoint}{under}"),
         Cell(printable(shown)),
     ]
 

@@ -212,16 +212,20 @@ class _Planner:
         )
 
     def _attachment(self, wire: Wire, replica: int) -> Attachment:
-        if wire.mode == "connect":
-            return Attachment(endpoint=wire.endpoint, mode="connect")
         one = next(one for one in self._traffics if one.endpoint == wire.endpoint)
+        curve = None
+        if self._pattern.is_curve(wire.endpoint):
+            far = one.binders if wire.mode == "connect" else one.connectors
+            curve = tuple(dict.fromkeys(other.node for other in far))
+        if wire.mode == "connect":
+            return Attachment(endpoint=wire.endpoint, mode="connect", curve=curve)
         peers = sum(
             self._nodes[other.node].replicas * self._copies(other)
             for other in one.connectors
             if not self._is_late(other.node)
         )
         address = self._address(wire, replica, one)
-        return Attachment(endpoint=wire.endpoint, mode="bind", address=address, peers=peers)
+        return Attachment(endpoint=wire.endpoint, mode="bind", address=address, peers=peers, curve=curve)
 
     def _address(self, wire: Wire, replica: int, one: Traffic) -> str:
         address = self._addresses[wire.endpoint]

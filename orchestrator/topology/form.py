@@ -35,11 +35,11 @@ from orchestrator.topology.fields import (
     Texts,
     Uses,
 )
-from orchestrator.topology.model import Action
+from orchestrator.topology.model import Action, Security
 from orchestrator.topology.scalars import Value
 from roles.kit.spec import MAX_MESSAGE_BYTES
 
-LATER = {"endpoint": ("delivery", "security")}
+LATER = {"endpoint": ("delivery",)}
 """Keys of the format that this version does not support yet, by the level at which they stand."""
 
 
@@ -73,6 +73,13 @@ class EndpointForm(Form):
     sequence: Flag = Field(
         default=False,
         description="Numbers the updates by publisher and topic, so that subscribers know what they missed",
+    )
+    security: Security | None = Field(
+        default=None,
+        description="curve: encrypted, and open to none but the nodes that meet here; the pattern's by default",
+    )
+    insecure: Flag | None = Field(
+        default=None, description="Lets other machines reach it although it is not under curve"
     )
     gaps: Gaps | None = Field(
         default=None,
@@ -210,6 +217,12 @@ class PatternForm(Form):
 
     description: Text = Field(default="", description="What the pattern does, in one line")
     codec: Codec = Field(default="json", description="The default codec of the endpoints")
+    security: Security = Field(
+        default="none", description="The default security of the endpoints: none or curve"
+    )
+    insecure: Flag = Field(
+        default=False, description="Lets other machines reach endpoints that are not under curve"
+    )
     endpoints: dict[Name, Endpoint] = Field(default={}, description="Where sockets meet, by name")
     nodes: dict[Name, NodeForm] = Field(min_length=1, description="What runs, by name")
     sync: Literal["barrier", "none"] = Field(

@@ -17,6 +17,7 @@ from orchestrator.topology import (
     lint_nodes,
     lint_options,
     lint_restart,
+    lint_security,
     lint_sequence,
     lint_size,
 )
@@ -39,6 +40,7 @@ RULES: tuple[Rule, ...] = (
     *lint_expect.RULES,
     *lint_faults.RULES,
     *lint_restart.RULES,
+    *lint_security.RULES,
 )
 
 ALLOWED = frozenset(
@@ -48,7 +50,6 @@ ALLOWED = frozenset(
         "conflate-multipart",
         "nobody-connects",
         "never-ends",
-        "open-bind",
         "port-codecs",
         "relaxed-without-correlate",
         "same-address",
@@ -77,5 +78,7 @@ def _unknown_codes(view: View) -> Iterator[Finding]:
     for index, code in enumerate(view.pattern.allow):
         if code not in ALLOWED:
             hint = did_you_mean_or_list(code, sorted(ALLOWED), "codes")
+            if code == "open-bind":  # the file's own word for it, which says what it does
+                hint = "write insecure: true at the endpoint"
             path = view.path("allow", index)
             yield Finding(code="unknown-code", text=f"cannot allow '{code[:40]}'", path=path, hint=hint)

@@ -9,6 +9,7 @@ import msgspec
 from roles.kit.spec import MAX_MESSAGE_BYTES
 
 Codec = Literal["bytes", "text", "json", "msgpack"]
+Security = Literal["none", "curve"]
 Policy = Literal["no", "on-failure", "always"]
 Gaps = Literal["count", "warn", "fail"]
 Action = Literal["kill", "terminate", "pause", "resume", "restart", "scale"]
@@ -59,6 +60,8 @@ class Endpoint(Model, frozen=True, kw_only=True, omit_defaults=True):
     gaps: Gaps | None = None
     batch: int = 1
     max_message_bytes: int = MAX_MESSAGE_BYTES
+    security: Security | None = None
+    insecure: bool | None = None
 
 
 class Restart(Model, frozen=True, kw_only=True, omit_defaults=True):
@@ -104,6 +107,8 @@ class Pattern(Model, frozen=True, kw_only=True, omit_defaults=True):
 
     description: str = ""
     codec: Codec = "json"
+    security: Security = "none"
+    insecure: bool = False
     endpoints: dict[str, Endpoint] = {}
     nodes: dict[str, Node] = {}
     sync: Literal["barrier", "none"] = "barrier"
@@ -115,6 +120,10 @@ class Pattern(Model, frozen=True, kw_only=True, omit_defaults=True):
     expect: tuple[Expectation, ...] = ()
     faults: tuple[Fault, ...] = ()
     allow: tuple[str, ...] = ()
+
+    def is_curve(self, endpoint: str) -> bool:
+        """Whether an endpoint is under CURVE, by its own word or the pattern's."""
+        return (self.endpoints[endpoint].security or self.security) == "curve"
 
 
 class Topology(Model, frozen=True, kw_only=True, omit_defaults=True):

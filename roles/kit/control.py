@@ -96,6 +96,7 @@ class Control:
         self.ended: set[str] = set()
         self.addresses: dict[str, list[str]] | None = None
         self.late: frozenset[str] = frozenset()
+        self.nodes: dict[str, str] = {}
         self.held: set[str] = set()
         self.outlets: list[Batching] = []
         self.ports: list[Counting] = []
@@ -132,9 +133,10 @@ class Control:
 
     def _take(self, message: messages.Down) -> None:
         match message:
-            case messages.Connect(addresses=addresses, late=late):
+            case messages.Connect(addresses=addresses, late=late, nodes=nodes):
                 self.addresses = addresses
                 self.late = frozenset(late)
+                self.nodes = nodes
             case messages.Joined():
                 self.on_joined()
             case messages.Go():

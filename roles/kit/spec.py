@@ -44,13 +44,15 @@ class Attachment(Spec, frozen=True, kw_only=True):
 
     `address` is where to bind; `{sockets}` in it stands for the run's private directory. It is empty for a
     connector, which hears the addresses on the control channel. `peers` counts the connections awaited at a
-    binder.
+    binder. Under CURVE, `curve` names the nodes at the far side: whom a binder lets in, or whose keys a connector asks
+    for; None is a plain endpoint.
     """
 
     endpoint: str
     mode: Literal["bind", "connect"]
     address: str = ""
     peers: int = 0
+    curve: tuple[str, ...] | None = None
 
 
 class PortSpec(Spec, frozen=True, kw_only=True):
@@ -136,7 +138,7 @@ class Place(Spec, frozen=True, kw_only=True):
     """What is particular to one run: directories are absolute paths, `control` is a ZeroMQ address.
 
     `sockets` is short and private (0700); `folder` is the topology's own, from which functions and files
-    resolve.
+    resolve. `keys` is where the pattern's CURVE keys lie.
     """
 
     run_id: str
@@ -148,6 +150,7 @@ class Place(Spec, frozen=True, kw_only=True):
     logs: str
     seed: int
     hold: bool = True
+    keys: str = ""
 
 
 def encode(value: Spec) -> bytes:
