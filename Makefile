@@ -13,7 +13,7 @@ OTHER_PYTHONS ?= 3.11 3.12 3.13
 SHARED_OUT := --numprocesses auto --maxprocesses 4 --dist worksteal
 
 .PHONY: help setup demo demo-pipeline demo-request-reply demo-publish-subscribe demo-census demo-duplicates demo-supervised \
-	test test-quick test-feeds test-pythons check lint format lock schema claims bench bench-quick bench-lock bench-service clean
+	test test-quick test-feeds test-pythons check lint format lock schema claims chaos fuzz bench bench-quick bench-lock bench-service clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-24s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -85,6 +85,12 @@ lock: ## resolve requirements.lock anew from pyproject.toml (needs uv)
 
 claims: $(READY) ## what the ZeroMQ guide claims, measured; writes claims/claims.md (SEED=1, ONLY=4,7, ENGINE=supervisor)
 	@$(BIN)/python claims/prove.py $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only $(ONLY)) $(if $(ENGINE),--engine $(ENGINE))
+
+chaos: $(READY) ## what could break it, for ten minutes; writes the table in docs/reliability.md (SEED=1, MINUTES=10, ONLY=orphans)
+	@$(BIN)/python -m chaos --write --minutes $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only $(ONLY))
+
+fuzz: $(READY) ## topologies and messages made by chance, for five minutes; what is answered wrongly is kept as a case (SEED=1, MINUTES=5)
+	@$(BIN)/python -m chaos --fuzz --minutes $(or $(MINUTES),5) $(if $(SEED),--seed $(SEED))
 
 bench: $(READY) $(PEERS_READY) ## side by side with plain pyzmq and others; writes benchmarks/results.md (ONLY=pipeline,launch, PAIRS=5)
 	@BENCH_VENV=$(PEERS) $(BIN)/python -m benchmarks.bench $(if $(ONLY),--only $(ONLY)) $(if $(PAIRS),--pairs $(PAIRS))

@@ -103,11 +103,15 @@ def plain_updates(count: int) -> Figures:
     }
 
 
-def hop(count: int) -> Figures:
+def hop(count: int, settings: Mapping[str, object] | None = None) -> Figures:
     """Ours: bytes a second from a source to a sink over tcp."""
     record = ours.run(
         "hop.yaml",
-        {"hop.nodes.source.params.call.with.count": count, "hop.nodes.sink.params.expected": count},
+        {
+            "hop.nodes.source.params.call.with.count": count,
+            "hop.nodes.sink.params.expected": count,
+            **(settings or {}),
+        },
     )
     _require(record.received("sink"), count)
     return {"bytes_per_s": count * LARGE_BYTES / record.span_s()}
@@ -138,6 +142,7 @@ def lines(*, quick: bool) -> list[Line]:
         ),
         _updates_line(200_000 if quick else 600_000),
         _hop_line(20_000 if quick else 60_000),
+        *([] if quick else [_curve_pipeline_line(tasks), _curve_hop_line(20_000)]),
     ]
 
 
@@ -187,6 +192,30 @@ def _hop_line(count: int) -> Line:
         measures=(Measure(key="bytes_per_s", unit="bytes/s", compare=Compare.RATE, goal=0.95),),
         ours=lambda: hop(count),
         theirs=lambda: plain_hop(count),
+    )
+
+
+def _curve_pipeline_line(count: int) -> Line:
+    return Line(
+        name="curve-pipeline",
+        title="pipeline under curve, 2 workers, tiny tasks",
+        against="the same without curve",
+        measures=(Measure(key="tasks_per_s", unit="tasks/s", compare=Compare.RATE),),
+        ours=lambda: pipeline(2, count, {"pipeline.security": "curve"}),
+        theirs=lambda: pipeline(2, count),
+        most=3,
+    )
+
+
+def _curve_hop_line(count: int) -> Line:
+    return Line(
+        name="curve-large-payloads",
+        title="10 kB payloads under curve, one hop over tcp",
+        against="the same without curve",
+        measures=(Measure(key="bytes_per_s", unit="bytes/s", compare=Compare.RATE),),
+        ours=lambda: hop(count, {"hop.security": "curve"}),
+        theirs=lambda: hop(count),
+        most=3,
     )
 
 

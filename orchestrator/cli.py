@@ -16,7 +16,7 @@ from pathlib import Path
 import click
 
 from orchestrator.cli_live import LIVE_COMMANDS
-from orchestrator.options import DEFAULT_FILE, FILE, JSON, JUNIT, MARKDOWN, PATTERN, SET, Duration
+from orchestrator.options import DEFAULT_FILE, FILE, JSON, JUNIT, KEYS, MARKDOWN, PATTERN, SET, Duration
 from orchestrator.terminal import Terminal, terminal
 from orchestrator.verbs.fault import CommandError
 
@@ -49,6 +49,7 @@ def commands() -> None:
     "--seed", type=click.IntRange(min=0), help="Makes chance repeatable (default: the pattern's, or any)."
 )
 @click.option("--run-dir", type=click.Path(path_type=Path, file_okay=False), help="Keep the record there.")
+@KEYS
 @JSON
 @JUNIT
 @MARKDOWN
@@ -61,6 +62,7 @@ def run_command(  # noqa: PLR0917 - click passes them by name
     timeout: float | None,
     seed: int | None,
     run_dir: Path | None,
+    keys: Path | None,
     json: str | None,
     junit: str | None,
     markdown: str | None,
@@ -87,6 +89,7 @@ def run_command(  # noqa: PLR0917 - click passes them by name
         timeout_s=timeout,
         seed=seed,
         run_dir=run_dir,
+        keys=keys,
         json=json,
         junit=junit,
         markdown=markdown,
@@ -108,6 +111,7 @@ def run_command(  # noqa: PLR0917 - click passes them by name
     type=click.Path(path_type=Path, dir_okay=False),
     help="Write supervisord's process number there, as service managers want it.",
 )
+@KEYS
 @click.option("--quiet", is_flag=True, help="Show no progress.")
 def up_command(  # noqa: PLR0917 - click passes them by name
     file: str,
@@ -116,6 +120,7 @@ def up_command(  # noqa: PLR0917 - click passes them by name
     seed: int | None,
     run_dir: Path | None,
     pid_file: Path | None,
+    keys: Path | None,
     quiet: bool,
 ) -> int:
     """Bring the topology up to stay, under supervisord; where it runs already, apply what has changed.
@@ -131,6 +136,7 @@ def up_command(  # noqa: PLR0917 - click passes them by name
         seed=seed,
         run_dir=run_dir,
         pid_file=pid_file,
+        keys=keys,
         quiet=quiet,
     )
     return up(options, _terminal())
@@ -177,6 +183,24 @@ def plan_command(
             file, diff, pattern=pattern, overrides=overrides, json=json, terminal=_terminal()
         )
     return plan(file, pattern=pattern, overrides=overrides, json=json, terminal=_terminal())
+
+
+@commands.command("keys")
+@FILE
+@click.option("--pattern", metavar="NAME", help="The nodes of one pattern; without it of all.")
+@SET
+@KEYS
+def keys_command(
+    file: str, pattern: str | None, overrides: Sequence[tuple[str, str]], keys: Path | None
+) -> int:
+    """Make the keys that nodes under `security: curve` lack; those that are there stay.
+
+    They go into .keys beside the topology, a folder for each pattern, readable by you alone.
+    """
+    from orchestrator.verbs.keymaking import KeysOptions, make_keys  # noqa: PLC0415 - start-up
+
+    options = KeysOptions(file=file, pattern=pattern, overrides=tuple(overrides), folder=keys)
+    return make_keys(options, _terminal())
 
 
 @commands.command("graph")

@@ -76,6 +76,11 @@ SET = click.option(
     multiple=True,
     help="Use another value, as pipeline.nodes.worker.replicas=8. May be repeated.",
 )
+KEYS = click.option(
+    "--keys",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Where the CURVE keys are (default: .keys beside the topology).",
+)
 JSON = click.option("--json", "json", metavar="PATH|-", help="Write a JSON document there; - is stdout.")
 JUNIT = click.option(
     "--junit", "junit", metavar="PATH|-", help="Write JUnit XML there: a case a process and an expectation."

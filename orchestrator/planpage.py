@@ -72,12 +72,18 @@ def _socket_cells(port: PortSpec, use: Attachment, plan: Plan) -> list[Cell]:
     verb = "acknowledges" if use.acks else "binds" if use.mode == "bind" else "connects"
     # The outlet of a source and the inlet of a worker speak to one another where delivery is acknowledged.
     kind = "ROUTER" if use.acks or port.delivery in ("give", "take") else port.kind
+    if use.curve is None:
+        under = ""
+    elif use.mode == "connect":
+        under = " under curve"
+    else:
+        under = f" under curve, for {', '.join(use.curve) or 'nobody'}"
     addresses = next((link.addresses for link in plan.links if link.endpoint == use.endpoint), ())
     shown = shown_addresses((use.address,) if use.address else addresses)
     return [
         Cell(port.name or NONE),
         Cell(kind or NONE),
-        Cell(f"{verb} {use.endpoint}"),
+        Cell(f"{verb} {use.endpoint}{under}"),
         Cell(printable(shown)),
     ]
 

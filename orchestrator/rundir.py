@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import time
 from dataclasses import dataclass
@@ -64,6 +65,18 @@ def _point_latest(run_id: str) -> None:
     fresh = RUNS / f".latest-{run_id}"
     fresh.symlink_to(run_id)
     fresh.replace(LATEST)
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file whole or not at all; raises OSError, and leaves what was there."""
+    fresh = path.with_name(f"{path.name}.new")
+    try:
+        fresh.write_bytes(data)
+        fresh.replace(path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            fresh.unlink()
+        raise
 
 
 def recorded_runs(folder: Path) -> list[Path]:

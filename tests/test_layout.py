@@ -9,7 +9,10 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 
-CONTRACTS = {f"roles.kit.{name}" for name in ("errand", "histogram", "messages", "slot", "spec")}
+CONTRACTS = {
+    f"roles.kit.{name}"
+    for name in ("curve", "errand", "guard", "histogram", "keys", "messages", "slot", "spec")
+}
 """What the orchestrator may know of the roles' kit."""
 
 PURE = {

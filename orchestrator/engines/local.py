@@ -21,6 +21,7 @@ from pathlib import Path
 
 from orchestrator.engines import nursery
 from orchestrator.engines.base import Clock, EngineError, Running
+from orchestrator.engines.files import refuse_hungry
 from orchestrator.run.events import Event, Exited, Launched, LaunchFailed
 from roles.kit import forked
 from roles.kit.spec import Place, ProcessSpec, encode
@@ -65,6 +66,7 @@ class LocalEngine:
                 f"cannot start {processes} processes: they need {need} open files, and the limit is {hard} "
                 f"(raise it: ulimit -n {need})"
             )
+        need = max(need, refuse_hungry(specs))
         wanted = need if hard == resource.RLIM_INFINITY else hard
         if soft != resource.RLIM_INFINITY and soft < wanted:
             nursery.raise_limit(wanted, hard)

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from orchestrator.engines.base import Clock, EngineError, Running
+from orchestrator.engines.files import refuse_hungry
 from orchestrator.engines.supervisord.config import LOG, SOCKET, Configuration
 from orchestrator.engines.supervisord.daemon import Daemon, answering, check_version, make_room, start_daemon
 from orchestrator.engines.supervisord.files import read_configuration, write_files
@@ -137,7 +138,7 @@ class SupervisorEngine:
         self, place: Place, specs: Sequence[ProcessSpec], resources: contextlib.ExitStack
     ) -> Configuration:
         check_version()
-        files = make_room(len(specs))
+        files = make_room(len(specs), each=refuse_hungry(specs))
         if self._owns:
             configuration = write_files(place, specs, files=files)
             self._daemon = start_daemon(self._directory, owned=True)

@@ -103,6 +103,7 @@ def _process(
         finished_s=rounded(finished.at_s) if finished else None,
         elapsed_s=_elapsed_s(lives, go_s),
         lives=tuple(_life(outline, one) for one in lives.launched) if len(lives.launched) > 1 else (),
+        unlogged_bytes=sum(end.unlogged_bytes for end in ends),
     )
     return msgspec.structs.replace(process, rate_per_s=_rate(process, lives, go_s, work_s))
 

@@ -102,6 +102,7 @@ class ProcessSummary(Part, frozen=True, kw_only=True):
     finished_s: float | None = None
     elapsed_s: float | None = None
     lives: tuple[LifeSummary, ...] = ()
+    unlogged_bytes: int = 0
 
 
 class Replies(Part, frozen=True, kw_only=True):

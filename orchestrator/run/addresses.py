@@ -94,7 +94,20 @@ class AddressBook:
         """What a process is told of where to connect; one that joins later waits for nobody who has left."""
         wanted = {one.endpoint: list(self.known[one.endpoint]) for one in connects(member)}
         unheard = self.late | self._deserted if member.joins else self.late
-        return Connect(addresses=wanted, late=sorted(unheard.intersection(_flat(wanted))))
+        late = sorted(unheard.intersection(_flat(wanted)))
+        return Connect(addresses=wanted, late=late, nodes=self.listeners(member))
+
+    def listeners(self, member: Member) -> dict[str, str]:
+        """Under CURVE, by address the node whose key a process asks for."""
+        curve = {one.endpoint: one.curve for one in connects(member) if one.curve is not None}
+        if not curve:
+            return {}
+        return {
+            self._bound.get(one.endpoint, {}).get(other.name) or self._resolved(one.address): other.spec.node
+            for other in self._crew.members.values()
+            for one in binds(other)
+            if other.spec.node in curve.get(one.endpoint, ())
+        }
 
     @property
     def late(self) -> set[str]:

@@ -22,13 +22,15 @@ class Command(msgspec.Struct, frozen=True, tag=True):
 class Launch(Command, frozen=True):
     """Start a process. `addresses` are those that a command is told, by endpoint; a role hears them by Connect.
 
-    `spec` is given where it is not the plan's: of a process that joins in the middle of the run.
+    `spec` is given where it is not the plan's: of a process that joins in the middle of the run. Under CURVE, `nodes`
+    tells a command by address whose key it is to ask for.
     """
 
     process: str
     incarnation: int = 0
     addresses: dict[str, tuple[str, ...]] = {}
     spec: ProcessSpec | None = None
+    nodes: dict[str, str] = {}
 
 
 class Tell(Command, frozen=True):

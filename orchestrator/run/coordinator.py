@@ -363,6 +363,7 @@ class Coordinator:
                 crew.publish(
                     never_ran(member, came=member.spec.external and self._went_s is not None, at_s=crew.now_s)
                 )
+        self._reports.tell_unlogged()
         verdict, exit_code = self._verdict()
         self.phase = Phase.OVER
         crew.publish(

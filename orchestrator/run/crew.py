@@ -52,11 +52,16 @@ class Crew:
         return [self.members[name] for name in names]
 
     def launch(
-        self, member: Member, addresses: dict[str, tuple[str, ...]], *, spec: ProcessSpec | None = None
+        self,
+        member: Member,
+        addresses: dict[str, tuple[str, ...]],
+        *,
+        spec: ProcessSpec | None = None,
+        nodes: dict[str, str] | None = None,
     ) -> None:
         """Have a process started, as `spec` says where that is not the plan's."""
         member.step = Step.LAUNCHING
-        self._commands.append(Launch(member.name, member.incarnation, addresses, spec))
+        self._commands.append(Launch(member.name, member.incarnation, addresses, spec, nodes or {}))
 
     def add(self, spec: ProcessSpec) -> Member:
         """Take in a process that was not there from the beginning."""

@@ -50,6 +50,7 @@ def process_ended(member: Member, exited: events.Exited, *, went: bool) -> event
         cpu_s=reading.cpu_s if is_role else None,
         max_rss_bytes=reading.max_rss_bytes or None,
         ports=reading.ports,
+        unlogged_bytes=reading.unlogged_bytes,
     )
 
 

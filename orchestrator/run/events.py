@@ -310,6 +310,7 @@ class ProcessEnded(Event, frozen=True, kw_only=True):
     cpu_s: float | None
     max_rss_bytes: int | None
     ports: dict[str, Count]
+    unlogged_bytes: int = 0
 
 
 class ProblemFound(Event, frozen=True, kw_only=True):

@@ -173,7 +173,8 @@ class Joining:
         self._awaited[member.name] = {other.name for other in partners}
         self._since_s[member.name] = self._crew.now_s
         if member.spec.command:
-            self._crew.launch(member, self._addresses.told(member), spec=member.spec)
+            told, nodes = self._addresses.told(member), self._addresses.listeners(member)
+            self._crew.launch(member, told, spec=member.spec, nodes=nodes)
         else:
             spec = self._spec_now(member, partners)
             self._crew.launch(member, {}, spec=_forgiving(spec, _strict_feeds(self._crew.plan)))

@@ -13,7 +13,7 @@ from orchestrator.run.crew import Crew
 from orchestrator.run.events import RunReady
 from orchestrator.run.member import Member, Step
 from roles.kit.messages import Bound, Go
-from roles.kit.spec import PortSpec
+from roles.kit.spec import PortSpec, ProcessSpec
 
 SETTLED_AFTER_S = 0.1
 """Go waits so long after somebody who had to be started again is in place: its peers' side may lag behind its own."""
@@ -72,8 +72,15 @@ class Launcher:
                 self._due.remove((due_s, member))
                 self._being_launched += 1
                 self._awaited_since_s = self._crew.now_s
-                told = self._addresses.told(member) if member.spec.command else {}
-                self._crew.launch(member, told, spec=self._addresses.spec_at_its_old_place(member))
+                self._launch(member, spec=self._addresses.spec_at_its_old_place(member))
+
+    def _launch(self, member: Member, spec: ProcessSpec | None = None) -> None:
+        """A command is told at once where to connect, a role later."""
+        if member.spec.command:
+            told, nodes = self._addresses.told(member), self._addresses.listeners(member)
+            self._crew.launch(member, told, spec=spec, nodes=nodes)
+        else:
+            self._crew.launch(member, {}, spec=spec)
 
     def _is_excused(self, name: str) -> bool:
         """All that a process still waits for are commands that have sent what they had and left before Go."""
@@ -221,7 +228,7 @@ class Launcher:
         while self._to_launch and self._being_launched < AT_A_TIME:
             member = self._to_launch.popleft()
             self._being_launched += 1
-            self._crew.launch(member, self._addresses.told(member) if member.spec.command else {})
+            self._launch(member)
 
     def _connect_who_can(self, *members: Member) -> None:
         """Tell these where to connect, or without any name all who wait for it, as far as all is known."""

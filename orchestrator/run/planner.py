@@ -13,7 +13,7 @@ from orchestrator.run.order import LaunchOrder, launch_order
 from orchestrator.run.plan import Link, Plan, Stage
 from orchestrator.topology.addresses import parse_address
 from orchestrator.topology.check import Checked
-from orchestrator.topology.delivery import reaches
+from orchestrator.topology.delivery import Reach, reaches
 from orchestrator.topology.problem import Problem, TopologyError
 from orchestrator.topology.traffic import Traffic, joined, traffic
 from orchestrator.topology.tree import Finding, problem_at
@@ -195,8 +195,7 @@ class _Planner:
         ]
         attached = [self._attachment(wire, replica) for wire in wires]
         attached += [
-            Attachment(endpoint=reach.tasks, mode="connect", acks=True)
-            for reach in dict.fromkeys(reach for reach, part in mine if part == "keep")
+            self._acks(reach) for reach in dict.fromkeys(reach for reach, part in mine if part == "keep")
         ]
         return PortSpec(
             name=wires[0].port,
@@ -210,6 +209,7 @@ class _Planner:
             copies=self._copies(wires[0]),
             batch=batch,
             one_by_one=batch > 1 and self._nodes[wires[0].node].task_timeout_s is not None,
+            max_message_bytes=first.max_message_bytes,
             sequence=kind in ("PUB", "SUB")
             and any(self._pattern.endpoints[wire.endpoint].sequence for wire in wires),
             delivery=next((part for _, part in mine), ""),
@@ -225,20 +225,34 @@ class _Planner:
         )
 
     def _attachment(self, wire: Wire, replica: int) -> Attachment:
-        if wire.mode == "connect":
-            return Attachment(endpoint=wire.endpoint, mode="connect")
         one = next(one for one in self._traffics if one.endpoint == wire.endpoint)
+        curve = None
+        if self._pattern.is_curve(wire.endpoint):
+            far = one.binders if wire.mode == "connect" else one.connectors
+            acking_nodes = self._acking(wire.endpoint) if wire.mode == "bind" else ()
+            curve = tuple(dict.fromkeys([*(other.node for other in far), *acking_nodes]))
+        if wire.mode == "connect":
+            return Attachment(endpoint=wire.endpoint, mode="connect", curve=curve)
         peers = sum(
             self._nodes[other.node].replicas * self._copies(other)
             for other in one.connectors
             if not self._is_late(other.node)
         )
-        acking = {
-            other.node for reach in self._deliveries if reach.tasks == wire.endpoint for other in reach.keeps
-        }
+        acking = self._acking(wire.endpoint)
         peers += sum(self._nodes[node].replicas for node in acking if not self._is_late(node))
         address = self._address(wire, replica, one)
-        return Attachment(endpoint=wire.endpoint, mode="bind", address=address, peers=peers)
+        return Attachment(endpoint=wire.endpoint, mode="bind", address=address, peers=peers, curve=curve)
+
+    def _acking(self, tasks: str) -> tuple[str, ...]:
+        """The nodes that acknowledge the tasks of an endpoint."""
+        keeps = [wire for reach in self._deliveries if reach.tasks == tasks for wire in reach.keeps]
+        return tuple(dict.fromkeys(wire.node for wire in keeps))
+
+    def _acks(self, reach: Reach) -> Attachment:
+        curve = None
+        if self._pattern.is_curve(reach.tasks):
+            curve = tuple(dict.fromkeys(wire.node for wire in reach.gives))
+        return Attachment(endpoint=reach.tasks, mode="connect", acks=True, curve=curve)
 
     def _address(self, wire: Wire, replica: int, one: Traffic) -> str:
         address = self._addresses[wire.endpoint]

@@ -17,6 +17,9 @@ from orchestrator.run.tolerance import Tolerance
 from roles.kit.messages import Bound, Failed, Finished, Held, Hello, Ready, SetAside
 from roles.kit.slot import Reading
 
+SHOWN_LOGS = 5
+"""Of so many processes it is told that their logs are not whole."""
+
 
 class Reports:
     """Takes in the news of processes; a process that needs somebody to bring it into place is passed on."""
@@ -35,6 +38,7 @@ class Reports:
         self._tolerance = tolerance
         self._deliveries = deliveries
         self.restarts = Restarts()
+        self._unlogged_bytes: dict[str, int] = {}
 
     def take(
         self,
@@ -91,6 +95,9 @@ class Reports:
         if member.over or event.incarnation != member.incarnation:
             return
         self.note_reading(member, event.reading)
+        if event.reading.unlogged_bytes:
+            before_bytes = self._unlogged_bytes.get(member.name, 0)
+            self._unlogged_bytes[member.name] = before_bytes + event.reading.unlogged_bytes
         member.exited = event
         member.changed_s = event.at_s
         member.step = Step.ENDED
@@ -101,6 +108,17 @@ class Reports:
         self._crew.publish(process_ended(member, event, went=self._launcher.went))
         if member.awaited_back:
             self._guide_back(member).come_back(member, member.away_s)
+
+    def tell_unlogged(self) -> None:
+        """Say once for all that logs are not whole."""
+        if not self._unlogged_bytes:
+            return
+        names = list(self._unlogged_bytes)
+        more = f" and {len(names) - SHOWN_LOGS} more" if len(names) > SHOWN_LOGS else ""
+        whose = f"{', '.join(names[:SHOWN_LOGS])}{more}"
+        unlogged_bytes = sum(self._unlogged_bytes.values())
+        text = f"{unlogged_bytes:,} bytes that {whose} printed are in no log: it could not be written"
+        self._crew.problem("log", text, expected=True)
 
     def _guide_back(self, member: Member) -> Launcher | Joining:
         """Before Go a process that comes again is awaited like all others."""

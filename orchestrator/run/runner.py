@@ -17,15 +17,17 @@ from orchestrator.engines.base import Engine, EngineChoice, EngineError, Running
 from orchestrator.engines.stopped import stopped
 from orchestrator.run import events
 from orchestrator.run.commands import Command, Keep, Launch, Publish, Reply, Signal, Tell
-from orchestrator.run.control import ControlChannel
+from orchestrator.run.control import ControlChannel, UnguardedError, is_private
 from orchestrator.run.coordinator import Coordinator, Phase
 from orchestrator.run.interrupts import Interrupts
+from orchestrator.run.keys import OWN_KEYS, NoCurveError, key_files, make_own_keys, nodes_under_curve
 from orchestrator.run.live import Live, announce, withdraw
 from orchestrator.run.outline import run_started
 from orchestrator.run.plan import Plan
 from orchestrator.run.planfile import keep_plan
 from orchestrator.run.reception import Reception, reception_address
 from orchestrator.run.sockets import private_directory
+from roles.kit.keys import CONTROL, KeyFileError
 from roles.kit.messages import Down, Failed, Finished, Repeat, Stop, Up
 from roles.kit.slot import Reading, SlotFile, State
 from roles.kit.spec import Place, ProcessSpec
@@ -49,8 +51,11 @@ def run_plan(
     seed: int,
     timeout_s: float | None,
     observers: Sequence[Observer],
+    keys: Path | None = None,
 ) -> events.RunEnded:
     """Run a plan to its end; the last event. `folder` is the topology's, `run_dir` has a folder `logs`.
+
+    `keys` is where the CURVE keys of its nodes lie; without it the run makes its own, which end with it.
 
     SIGINT and SIGTERM end the run as the user's wish. Raises EngineError where the machine cannot run it.
     """
@@ -60,7 +65,9 @@ def run_plan(
         return time.monotonic() - started_s
 
     with private_directory(plan) as sockets, Interrupts() as interrupts:
-        place = place_of(plan, run_id=run_id, folder=folder, sockets=sockets, run_dir=run_dir, seed=seed)
+        place = place_of(
+            plan, run_id=run_id, folder=folder, sockets=sockets, run_dir=run_dir, seed=seed, keys=keys
+        )
         outline = run_started(plan, run_id=run_id, engine=engine.name, seed=seed, started_at=wall_clock_now())
         live = Live(
             run_id=run_id,
@@ -89,8 +96,20 @@ def run_plan(
             withdraw(live)
 
 
-def place_of(plan: Plan, *, run_id: str, folder: Path, sockets: Path, run_dir: Path, seed: int) -> Place:
-    """What is particular to one run of a plan, for its processes."""
+def place_of(
+    plan: Plan,
+    *,
+    run_id: str,
+    folder: Path,
+    sockets: Path,
+    run_dir: Path,
+    seed: int,
+    keys: Path | None = None,
+) -> Place:
+    """What is particular to one run of a plan, for its processes.
+
+    Without `keys` they are to be made in the private directory.
+    """
     return Place(
         run_id=run_id,
         pattern=plan.pattern,
@@ -101,6 +120,7 @@ def place_of(plan: Plan, *, run_id: str, folder: Path, sockets: Path, run_dir: P
         logs=str(run_dir / "logs"),
         seed=seed,
         hold=plan.hold,
+        keys=str(keys or sockets / OWN_KEYS),
     )
 
 
@@ -154,7 +174,7 @@ class Runner:
         self._engine.open(self._place, self._planned)
         slots = 1 + max((spec.slot for spec in self._planned if spec.slot >= 0), default=0)
         self._slots = SlotFile(self._place.slots, slots=0 if past else slots)
-        self._control = ControlChannel(self._place.control)
+        self._control = self._open_control()
         self._reception = Reception(self._control.context, reception_address(self._place.sockets))
         self._poller = zmq.Poller()
         self._poller.register(self._control.socket, zmq.POLLIN)
@@ -174,6 +194,14 @@ class Runner:
         if self._ended is None:
             raise EngineError("cannot tell how the run ended: its last event never came")
         return self._ended
+
+    def _open_control(self) -> ControlChannel:
+        try:
+            if not is_private(self._place.control):
+                make_own_keys(self._place, [CONTROL])
+            return ControlChannel(self._place.control, keys=Path(self._place.keys))
+        except (KeyFileError, NoCurveError) as error:
+            raise EngineError(str(error)) from None
 
     def _take_over(self, past: Sequence[events.Known]) -> None:
         """Go on with a run whose coordinator was killed: its processes are there, and have gone on meanwhile."""
@@ -223,7 +251,10 @@ class Runner:
         So what is heard of a process whose launch is not known yet waits until it is; an exit waits for the next round,
         when all that the process said has been heard, or for later ones.
         """
-        heard = [*self._too_early, *self._control.hear()]
+        try:
+            heard = [*self._too_early, *self._control.hear()]
+        except UnguardedError as error:
+            raise EngineError(str(error)) from None
         for process, incarnation, message in heard:
             if isinstance(message, Finished | Failed):
                 self._silent.add((process, incarnation))
@@ -333,15 +364,30 @@ class Runner:
             text = f"cannot start {spec.name}: {self._place.slots} cannot grow: {error.strerror} (make room there)"
             self._feed(events.LaunchFailed(at_s=self._clock(), process=spec.name, text=text))
             return
+        try:
+            self._admit(spec)
+        except (OSError, NoCurveError, KeyFileError) as error:
+            text = f"cannot start {spec.name}: {error}"
+            self._feed(events.LaunchFailed(at_s=self._clock(), process=spec.name, text=text))
+            return
         self._specs[spec.name] = spec
         self._incarnations[spec.name] = command.incarnation
         if command.incarnation and spec.is_role:
             self._slots.clear(spec.slot)
         self._launching.add((spec.name, command.incarnation))
-        self._engine.start(_with_addresses(spec, command.addresses), incarnation=command.incarnation)
+        self._engine.start(_with_addresses(spec, command, self._place), incarnation=command.incarnation)
         # In the beginning many are launched, and all would be read each time.
         if self._coordinator.phase is not Phase.STARTING:
             self._read_due_s = 0.0
+
+    def _admit(self, spec: ProcessSpec) -> None:
+        """See to it that a process has its keys, and that it is let in; raises OSError, NoCurveError, KeyFileError."""
+        needed = nodes_under_curve([spec])
+        if self._control.is_guarded:
+            needed = [*needed, spec.node]
+        if needed:
+            make_own_keys(self._place, needed)
+            self._control.admit(spec.node)
 
     def _publish(self, event: events.Known) -> None:
         if isinstance(event, events.RunEnded):
@@ -354,10 +400,11 @@ class Runner:
                 print(f"cannot go on observing: {type(error).__name__}: {error}", file=sys.stderr)  # noqa: T201
 
 
-def _with_addresses(spec: ProcessSpec, addresses: dict[str, tuple[str, ...]]) -> ProcessSpec:
-    """A command finds its addresses and its name in its environment."""
+def _with_addresses(spec: ProcessSpec, command: Launch, place: Place) -> ProcessSpec:
+    """A command finds its addresses and its name in its environment, and under CURVE the files of the keys."""
     if not spec.command:
         return spec
-    told = {f"TOPOLOGY_{endpoint.upper()}": " ".join(found) for endpoint, found in addresses.items()}
+    told = {f"TOPOLOGY_{name.upper()}": " ".join(found) for name, found in command.addresses.items()}
+    told |= key_files(spec, command.addresses, command.nodes, folder=Path(place.keys))
     environment = {**told, "TOPOLOGY_PROCESS": spec.name, "PYTHONUNBUFFERED": "1"} | spec.environment
     return msgspec.structs.replace(spec, environment=environment)

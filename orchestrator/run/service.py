@@ -37,6 +37,7 @@ class Service(msgspec.Struct, frozen=True, kw_only=True):
     seed: int
     started_at: str
     started_s: float
+    keys: str = ""
 
     def place(self, plan: Plan) -> Place:
         """What its processes are told of this run."""
@@ -47,6 +48,7 @@ class Service(msgspec.Struct, frozen=True, kw_only=True):
             sockets=Path(self.sockets),
             run_dir=Path(self.run_dir),
             seed=self.seed,
+            keys=Path(self.keys) if self.keys else None,
         )
 
 

@@ -53,6 +53,8 @@ def _pattern(form: PatternForm) -> Pattern:
     return Pattern(
         description=form.description,
         codec=form.codec,
+        security=form.security,
+        insecure=form.insecure,
         endpoints={name: _endpoint(endpoint) for name, endpoint in form.endpoints.items()},
         nodes={name: _node(node) for name, node in form.nodes.items()},
         sync=form.sync,
@@ -80,6 +82,9 @@ def _endpoint(form: str | EndpointForm) -> Endpoint:
         batch=form.batch,
         delivery=form.delivery,
         window=form.window,
+        max_message_bytes=form.max_message,
+        security=form.security,
+        insecure=form.insecure,
     )
 
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import BaseModel, BeforeValidator, Discriminator, Field, Tag, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from orchestrator.topology import durations
+from orchestrator.topology import durations, sizes
 from orchestrator.topology.model import Policy
 from orchestrator.topology.scalars import ScalarError, Value, resolve
 from orchestrator.topology.tree import Expanded
@@ -25,6 +25,7 @@ NAME_PATTERN = r"^[a-z][a-z0-9_]*$"
 MAX_REPLICAS = 10_000
 MAX_BATCH = 1_000_000
 MAX_WINDOW = 1_000_000
+MAX_MESSAGE_SIZE_BYTES = 1024**4
 
 POLICIES: tuple[str, ...] = get_args(Policy)
 
@@ -66,6 +67,15 @@ def _duration(value: Value) -> float:
         return durations.parse_duration(str(value))
     except ValueError as error:
         raise PydanticCustomError("duration", "{said}", {"said": str(error)}) from error
+
+
+def _size(value: Value) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise PydanticCustomError("size", "must be a size, as 512KiB or 64MiB")
+    try:
+        return sizes.parse_size(str(value))
+    except ValueError as error:
+        raise PydanticCustomError("size", "{said}", {"said": str(error)}) from error
 
 
 def _policy(value: Value) -> Value:
@@ -113,6 +123,12 @@ Duration = Annotated[
     float,
     BeforeValidator(_duration),
     WithJsonSchema({"type": "string", "pattern": durations.PATTERN, "examples": ["250ms", "10s", "1m30s"]}),
+]
+MessageSize = Annotated[
+    int,
+    Field(ge=1, le=MAX_MESSAGE_SIZE_BYTES),
+    BeforeValidator(_size),
+    WithJsonSchema({"type": "string", "pattern": sizes.PATTERN, "examples": ["512KiB", "64MiB", "1GiB"]}),
 ]
 LastingDuration = Annotated[Duration, Field(gt=0, json_schema_extra={"not": {"pattern": "^[^1-9]*$"}})]
 Backoff = Annotated[Duration, Field(le=LONGEST_BACKOFF_S)]

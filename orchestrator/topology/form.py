@@ -26,6 +26,7 @@ from orchestrator.topology.fields import (
     HighWaterMark,
     Kind,
     LastingDuration,
+    MessageSize,
     Name,
     Replicas,
     RestartPolicy,
@@ -35,10 +36,11 @@ from orchestrator.topology.fields import (
     Uses,
     Window,
 )
-from orchestrator.topology.model import Action, Delivery
+from orchestrator.topology.model import Action, Delivery, Security
 from orchestrator.topology.scalars import Value
+from roles.kit.spec import MAX_MESSAGE_BYTES
 
-LATER = {"endpoint": ("security",)}
+LATER: dict[str, tuple[str, ...]] = {}
 """Keys of the format that this version does not support yet, by the level at which they stand."""
 
 
@@ -64,6 +66,11 @@ class EndpointForm(Form):
     batch: BatchSize = Field(
         default=1, description="Packs up to so many items into a frame, at endpoints of PUSH and PULL"
     )
+    max_message: MessageSize = Field(
+        default=MAX_MESSAGE_BYTES,
+        description="The largest message: a larger one is refused where it is sent, and where it comes",
+        json_schema_extra={"default": "64MiB"},
+    )
     sequence: Flag = Field(
         default=False,
         description="Numbers the updates by publisher and topic, so that subscribers know what they missed",
@@ -75,6 +82,13 @@ class EndpointForm(Form):
     window: Window | None = Field(
         default=None,
         description="With at_least_once, the most tasks that a worker has and that are not acknowledged",
+    )
+    security: Security | None = Field(
+        default=None,
+        description="curve: encrypted, and open to none but the nodes that meet here; the pattern's by default",
+    )
+    insecure: Flag | None = Field(
+        default=None, description="Lets other machines reach it although it is not under curve"
     )
     gaps: Gaps | None = Field(
         default=None,
@@ -212,6 +226,12 @@ class PatternForm(Form):
 
     description: Text = Field(default="", description="What the pattern does, in one line")
     codec: Codec = Field(default="json", description="The default codec of the endpoints")
+    security: Security = Field(
+        default="none", description="The default security of the endpoints: none or curve"
+    )
+    insecure: Flag = Field(
+        default=False, description="Lets other machines reach endpoints that are not under curve"
+    )
     endpoints: dict[Name, Endpoint] = Field(default={}, description="Where sockets meet, by name")
     nodes: dict[Name, NodeForm] = Field(min_length=1, description="What runs, by name")
     sync: Literal["barrier", "none"] = Field(

@@ -18,7 +18,9 @@ from orchestrator.topology import (
     lint_nodes,
     lint_options,
     lint_restart,
+    lint_security,
     lint_sequence,
+    lint_size,
 )
 from orchestrator.topology.suggest import did_you_mean_or_list
 from orchestrator.topology.tree import Finding
@@ -36,9 +38,11 @@ RULES: tuple[Rule, ...] = (
     *lint_sequence.RULES,
     *lint_batch.RULES,
     *lint_delivery.RULES,
+    *lint_size.RULES,
     *lint_expect.RULES,
     *lint_faults.RULES,
     *lint_restart.RULES,
+    *lint_security.RULES,
 )
 
 ALLOWED = frozenset(
@@ -48,7 +52,6 @@ ALLOWED = frozenset(
         "conflate-multipart",
         "nobody-connects",
         "never-ends",
-        "open-bind",
         "port-codecs",
         "relaxed-without-correlate",
         "same-address",
@@ -77,5 +80,7 @@ def _unknown_codes(view: View) -> Iterator[Finding]:
     for index, code in enumerate(view.pattern.allow):
         if code not in ALLOWED:
             hint = did_you_mean_or_list(code, sorted(ALLOWED), "codes")
+            if code == "open-bind":  # the file's own word for it, which says what it does
+                hint = "write insecure: true at the endpoint"
             path = view.path("allow", index)
             yield Finding(code="unknown-code", text=f"cannot allow '{code[:40]}'", path=path, hint=hint)

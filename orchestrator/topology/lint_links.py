@@ -81,17 +81,6 @@ def same_addresses(view: View) -> Iterator[Finding]:
             alike.append(name)
 
 
-def open_binds(view: View) -> Iterator[Finding]:
-    """Addresses that other machines can reach, while nothing is encrypted."""
-    for name, address in view.addresses.items():
-        ours = [wire for wire in view.at(name, "bind") if not view.pattern.nodes[wire.node].external]
-        if ours and not address.loopback:
-            text = f"'{name}' is open to other machines, and nothing is encrypted"
-            hint = "write 127.0.0.1, or allow: [open-bind]"
-            path = view.path("endpoints", name, "address")
-            yield Finding(code="open-bind", text=text, path=path, hint=hint, severity="warning")
-
-
 def strangers(view: View) -> Iterator[Finding]:
     """Commands and externals at addresses that nobody could tell them, or that they could tell nobody."""
     for wire, path in view.wires.items():
@@ -183,7 +172,6 @@ RULES = (
     lonely_endpoints,
     fixed_addresses,
     same_addresses,
-    open_binds,
     strangers,
     port_codecs,
     slow_joiners,

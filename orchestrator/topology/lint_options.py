@@ -8,7 +8,15 @@ from orchestrator.topology.fields import settled
 from orchestrator.topology.suggest import did_you_mean, did_you_mean_or_list
 from orchestrator.topology.tree import Finding
 from orchestrator.topology.view import View
-from orchestrator.topology.zeromq import OPTIONS, OWNED, PUBLISHES, SECURITY_PREFIXES, SUBSCRIBES, Option
+from orchestrator.topology.zeromq import (
+    CURVE_PREFIXES,
+    OPTIONS,
+    OWNED,
+    PUBLISHES,
+    SECURITY_PREFIXES,
+    SUBSCRIBES,
+    Option,
+)
 
 
 def option_names(view: View) -> Iterator[Finding]:
@@ -19,6 +27,10 @@ def option_names(view: View) -> Iterator[Finding]:
         if name in OWNED:
             text = f"cannot set {name}: the run sets it itself"
             yield Finding(code="option", text=text, path=path, hint=OWNED[name], on="key")
+        elif name.startswith(CURVE_PREFIXES):
+            text = f"cannot set {name}: the run sets it itself"
+            hint = "write security: curve at the endpoint"
+            yield Finding(code="option", text=text, path=path, hint=hint, on="key")
         elif name.startswith(SECURITY_PREFIXES):
             text = f"cannot use '{name}': this version does not support it yet"
             yield Finding(code="not-supported", text=text, path=path, on="key")

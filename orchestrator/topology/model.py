@@ -6,7 +6,10 @@ from typing import Any, Literal
 
 import msgspec
 
+from roles.kit.spec import MAX_MESSAGE_BYTES
+
 Codec = Literal["bytes", "text", "json", "msgpack"]
+Security = Literal["none", "curve"]
 Policy = Literal["no", "on-failure", "always"]
 Delivery = Literal["best_effort", "at_least_once"]
 Gaps = Literal["count", "warn", "fail"]
@@ -59,6 +62,9 @@ class Endpoint(Model, frozen=True, kw_only=True, omit_defaults=True):
     batch: int = 1
     delivery: Delivery = "best_effort"
     window: int | None = None
+    max_message_bytes: int = MAX_MESSAGE_BYTES
+    security: Security | None = None
+    insecure: bool | None = None
 
 
 class Restart(Model, frozen=True, kw_only=True, omit_defaults=True):
@@ -104,6 +110,8 @@ class Pattern(Model, frozen=True, kw_only=True, omit_defaults=True):
 
     description: str = ""
     codec: Codec = "json"
+    security: Security = "none"
+    insecure: bool = False
     endpoints: dict[str, Endpoint] = {}
     nodes: dict[str, Node] = {}
     sync: Literal["barrier", "none"] = "barrier"
@@ -115,6 +123,10 @@ class Pattern(Model, frozen=True, kw_only=True, omit_defaults=True):
     expect: tuple[Expectation, ...] = ()
     faults: tuple[Fault, ...] = ()
     allow: tuple[str, ...] = ()
+
+    def is_curve(self, endpoint: str) -> bool:
+        """Whether an endpoint is under CURVE, by its own word or the pattern's."""
+        return (self.endpoints[endpoint].security or self.security) == "curve"
 
 
 class Topology(Model, frozen=True, kw_only=True, omit_defaults=True):

@@ -70,6 +70,7 @@ def _fault(error: ErrorDetails, tree: Node) -> Fault:
 _CODES = {
     "text": "not-text",
     "duration": "duration",
+    "size": "size",
     "command": "command",
     "literal_error": "choice",
     "policy": "choice",
@@ -186,7 +187,7 @@ def _value_text(kind: str, key: str, node: Node | None, context: Mapping[str, An
         told = _not_a_policy(key, node, value)
     elif kind in _BOUNDS:
         told = f"{key} must be {_bound(kind, context)}, not {shown(value)}", ""
-    elif kind == "duration" and "said" in context:
+    elif kind in ("duration", "size") and "said" in context:
         text, _, hint = str(context["said"]).partition(" (")
         told = text, hint.rstrip(")")
     elif kind == "command":
@@ -215,6 +216,7 @@ _KINDS = {
     "integer": "a whole number",
     "flag": "true or false",
     "duration": "a duration, as 250ms, 10s or 1m30s",
+    "size": "a size, as 512KiB or 64MiB",
     "dict_type": "a mapping",
     "model_type": "a mapping",
     "list_type": "a list",

@@ -125,5 +125,8 @@ OWNED: dict[str, str] = {
 }
 """Options that the run itself sets, and what to use instead."""
 
-SECURITY_PREFIXES = ("CURVE_", "PLAIN_", "GSSAPI_", "ZAP_")
+CURVE_PREFIXES = ("CURVE_", "ZAP_")
+"""Options that `security: curve` sets."""
+
+SECURITY_PREFIXES = ("PLAIN_", "GSSAPI_")
 """Options of a feature that this version does not support yet."""

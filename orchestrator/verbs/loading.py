@@ -13,6 +13,7 @@ from orchestrator.run.plan import Plan
 from orchestrator.run.planner import make_plan
 from orchestrator.sources import check_file
 from orchestrator.topology.check import Checked
+from orchestrator.topology.load import MAX_BYTES
 from orchestrator.topology.problem import Problem, TopologyError, as_json, render
 from orchestrator.verbs.fault import CommandError, fault
 
@@ -85,8 +86,9 @@ def _refused(error: TopologyError, *, file: str, path: Path) -> CommandError:
 
 
 def _text(path: Path) -> str:
-    """The file's content for carets, empty where there is none."""
+    """The file's content for carets, as far as it is read at all; empty where there is none."""
     try:
-        return path.read_bytes().decode("utf-8", "replace").removeprefix("\ufeff")
+        with path.open("rb") as file:
+            return file.read(MAX_BYTES).decode("utf-8", "replace").removeprefix("\ufeff")
     except OSError:
         return ""

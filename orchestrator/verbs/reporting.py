@@ -13,7 +13,7 @@ from orchestrator.outcome.summary import CUT_SHORT, summarise, to_json
 from orchestrator.outcome.text import report_text
 from orchestrator.outcome.values import Summary
 from orchestrator.run.planfile import PLAN
-from orchestrator.rundir import EVENTS, SUMMARY, recorded_runs
+from orchestrator.rundir import EVENTS, SUMMARY, recorded_runs, write_whole
 from orchestrator.terminal import Terminal
 from orchestrator.verbs.documents import Outcome, on_stdout, outcome_documents, write_documents
 from orchestrator.verbs.fault import fault
@@ -73,7 +73,7 @@ def _rebuilt(place: Path, terminal: Terminal) -> Summary:
     if any(problem.text == CUT_SHORT for problem in summary.problems):
         return summary  # the run may still be going on, and writes its own in the end
     try:
-        (place / SUMMARY).write_bytes(to_json(summary))
+        write_whole(place / SUMMARY, to_json(summary))
     except OSError as error:
         terminal.tell(f"cannot write {place / SUMMARY}: {error.strerror}\n")
     return summary

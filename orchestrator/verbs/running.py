@@ -22,7 +22,7 @@ from orchestrator.outcome.text import report_text
 from orchestrator.outcome.values import Summary
 from orchestrator.run.events import Known, Progress, RunEnded, RunStarted
 from orchestrator.run.plan import Plan
-from orchestrator.rundir import EVENTS, SUMMARY, RunDir
+from orchestrator.rundir import EVENTS, SUMMARY, RunDir, write_whole
 from orchestrator.terminal import Terminal
 from orchestrator.verbs.broken import broken_off
 from orchestrator.verbs.codes import worst
@@ -34,6 +34,7 @@ from orchestrator.verbs.documents import (
 )
 from orchestrator.verbs.fault import CommandError, fault
 from orchestrator.verbs.github import Actions
+from orchestrator.verbs.keymaking import folder_of_keys
 from orchestrator.verbs.loading import Loaded, Overrides, load, make_plans
 from orchestrator.verbs.places import new_place
 from orchestrator.verbs.tails import tails
@@ -53,6 +54,7 @@ class RunOptions:
     timeout_s: float | None = None
     seed: int | None = None
     run_dir: Path | None = None
+    keys: Path | None = None
     json: str | None = None
     junit: str | None = None
     markdown: str | None = None
@@ -78,6 +80,7 @@ class Runner(Protocol):
         seed: int,
         timeout_s: float | None,
         observers: Sequence[Callable[[Known], None]],
+        keys: Path | None,
     ) -> RunEnded:
         """Raises EngineError where the machine cannot run it."""
         ...
@@ -166,11 +169,12 @@ class _OneRun:
 
     def run(self, runner: Runner) -> Run:
         """Run the pattern, keep its record and report on it; raises CommandError where it cannot begin."""
+        keys = folder_of_keys(self.plan, self.loaded, self.options.keys)
         place = new_place(self.options.run_dir, self.plan, self.loaded, several=self.several)
-        events = self._observed(runner, place)
+        events = self._observed(runner, place, keys)
         summary = summarise(events)
         try:
-            (place.path / SUMMARY).write_bytes(to_json(summary))
+            write_whole(place.path / SUMMARY, to_json(summary))
         except OSError as error:
             self.terminal.tell(f"cannot write {place.shown}/{SUMMARY}: {error.strerror}\n")
         self._report(summary, place)
@@ -190,7 +194,7 @@ class _OneRun:
             terminal.tell("\n")
         _say(options, terminal, f"{text}\n" if self.several else text)
 
-    def _observed(self, runner: Runner, place: RunDir) -> list[Known]:
+    def _observed(self, runner: Runner, place: RunDir, keys: Path | None) -> list[Known]:
         """Run with the journal and the console looking on; all events but progress."""
         events: list[Known] = []
         with ExitStack() as stack:
@@ -201,14 +205,20 @@ class _OneRun:
                 stack.callback(console.close)
                 observers.append(console)
             try:
-                self._start(runner, place, observers)
+                self._start(runner, place, observers, keys)
             except EngineError as error:
                 self._close_record(str(error), events, observers)
             if journal.fault:
                 self.terminal.tell(f"cannot write {place.shown}/{EVENTS}: {journal.fault}\n")
         return events
 
-    def _start(self, runner: Runner, place: RunDir, observers: Sequence[Callable[[Known], None]]) -> None:
+    def _start(
+        self,
+        runner: Runner,
+        place: RunDir,
+        observers: Sequence[Callable[[Known], None]],
+        keys: Path | None,
+    ) -> None:
         options, plan = self.options, self.plan
         timeout_s = options.timeout_s
         if timeout_s is None and plan.duration_s is None:
@@ -223,6 +233,7 @@ class _OneRun:
             seed=seeds[0] if seeds else secrets.randbelow(2**31),
             timeout_s=timeout_s,
             observers=observers,
+            keys=keys,
         )
 
     def _close_record(

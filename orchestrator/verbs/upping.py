@@ -31,12 +31,13 @@ from orchestrator.run.planfile import kept_plan
 from orchestrator.run.reception import Asker, AskError, reception_address, ticket
 from orchestrator.run.requests import Become
 from orchestrator.run.runner import wall_clock_now
-from orchestrator.run.service import Service, keep_service
+from orchestrator.run.service import Service, keep_service, kept_service
 from orchestrator.run.sockets import make_private_directory
 from orchestrator.rundir import EVENTS, RunDir
 from orchestrator.terminal import Terminal
 from orchestrator.verbs.codes import worst
 from orchestrator.verbs.fault import fault
+from orchestrator.verbs.keymaking import check_keys, folder_of_keys
 from orchestrator.verbs.loading import Loaded, Overrides, load, make_plans
 from orchestrator.verbs.places import new_place
 
@@ -58,6 +59,7 @@ class UpOptions:
     seed: int | None = None
     run_dir: Path | None = None
     pid_file: Path | None = None
+    keys: Path | None = None
     quiet: bool = False
 
 
@@ -118,9 +120,11 @@ def _change(live: Live, plan: Plan, options: UpOptions, terminal: Terminal) -> i
     """It runs already: only what is different is touched, and told beforehand."""
     try:
         before = kept_plan(Path(live.run_dir))
+        keys = kept_service(Path(live.run_dir)).keys
     except (OSError, ValueError) as error:
         text = f"cannot read the plan of what runs: {error}"
         raise fault(text, code="broken-record", file=live.run_dir, exit_code=3) from error
+    check_keys(plan, Path(keys) if keys else None, file=options.file)
     found = difference(before, successor(plan, before))
     terminal.answer(f"{plan.pattern} runs already; {plural(len(found.changes), 'change')}\n")
     terminal.answer("".join(f"  {line}\n" for line in found.changes))
@@ -152,6 +156,7 @@ class _Start:
     def run(self) -> int:
         """Bring it up; 0 once it is in place, its own exit code where it has ended before."""
         self._check_pid_file()
+        self._keys = folder_of_keys(self._plan, self._loaded, self._options.keys)
         place = new_place(self._options.run_dir, self._plan, self._loaded, several=self._several)
         sockets, lock = make_private_directory(self._plan)
         try:
@@ -189,6 +194,7 @@ class _Start:
             seed=next((seed for seed in seeds if seed is not None), secrets.randbelow(2**31)),
             started_at=wall_clock_now(),
             started_s=time.monotonic(),
+            keys=str(self._keys or ""),
         )
         keep_service(service)
         grace_s = max(spec.stop_grace_s for spec in plan.processes) * len(plan.stages)

@@ -69,6 +69,12 @@ class Way(Protocol):
     def frame_made(self, size_bytes: int) -> None:
         """Count the bytes of a frame."""
 
+    def fits(self, size_bytes: int) -> bool:
+        """Whether a frame may be so large."""
+
+    def refuse(self, size_bytes: int, item: Any) -> None:
+        """Raise TooLarge: one item is more than a frame may hold."""
+
     def go(self, frame: bytes) -> bool:
         """Send a frame if that can be done without waiting; whether it was."""
 
@@ -155,11 +161,21 @@ class Batcher:
         self.waiting.clear()  # what cannot be packed fails once, and is not sent
         size = min(self._most, -(-len(items) // self._way.peers()))
         for first in range(0, len(items), size):
-            part = items[first : first + size]
-            frame = self._join_checked(part)
-            self._frames.append((frame, len(part)))
-            self.bundled += len(part)
-            self._way.frame_made(len(frame))
+            self._put_into_frames(items[first : first + size])
+
+    def _put_into_frames(self, part: list[Any]) -> None:
+        """Make a frame of these, or several where one would be too large; raises TooLarge where one item is."""
+        frame = self._join_checked(part)
+        if not self._way.fits(len(frame)):
+            if len(part) == 1:
+                self._way.refuse(len(frame), part[0])
+            half = len(part) // 2
+            self._put_into_frames(part[:half])
+            self._put_into_frames(part[half:])
+            return
+        self._frames.append((frame, len(part)))
+        self.bundled += len(part)
+        self._way.frame_made(len(frame))
 
     def _join_checked(self, part: list[Any]) -> bytes:
         try:

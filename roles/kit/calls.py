@@ -20,6 +20,10 @@ class SetupError(Exception):
         super().__init__(text)
 
 
+class HaltError(Exception):
+    """A process cannot go on, through no fault of its role's; the text is all that is to be told."""
+
+
 class Function:
     """A function with the arguments that the topology gives it.
 

@@ -23,11 +23,13 @@ from roles.kit.slot import (
     GO_NS,
     MAX_RSS,
     STATE,
+    UNLOGGED,
     WAIT_SINCE_NS,
     WAITED_NS,
     State,
     Words,
 )
+from roles.kit.streams import Spillway
 
 if TYPE_CHECKING:
     from roles.kit.delivery import Delivery
@@ -111,6 +113,7 @@ class Control:
         self.ended: set[str] = set()
         self.addresses: dict[str, list[str]] | None = None
         self.late: frozenset[str] = frozenset()
+        self.nodes: dict[str, str] = {}
         self.held: set[str] = set()
         self.outlets: list[Batching] = []
         self.attended: list[Attended] = []
@@ -150,9 +153,10 @@ class Control:
 
     def _take(self, message: messages.Down) -> None:
         match message:
-            case messages.Connect(addresses=addresses, late=late):
+            case messages.Connect(addresses=addresses, late=late, nodes=nodes):
                 self.addresses = addresses
                 self.late = frozenset(late)
+                self.nodes = nodes
             case messages.Joined():
                 self.on_joined()
             case messages.Go():
@@ -237,6 +241,8 @@ class Control:
         until = time.monotonic() + seconds
         while True:
             self.look()
+            for port in self.ports:
+                port.tally()
             left_s = until - time.monotonic()
             if left_s <= 0:
                 return
@@ -246,15 +252,16 @@ class Control:
             news = [(port.socket, zmq.POLLIN) for port in self.attended]
             zmq.zmq_poll([*self._not_flushed(), *news, (self.socket, zmq.POLLIN)], int(left_s * 1000) + 1)
             words[STATE] = state
-            for port in self.attended:
-                port.attend()
+            for attended in self.attended:
+                attended.attend()
 
     def note_usage(self, now_ns: int) -> None:
-        """Write processor time and peak memory of this process into its slot."""
+        """Write processor time, peak memory and what its log could not take into the slot."""
         self._usage_ns = now_ns
         usage = resource.getrusage(resource.RUSAGE_SELF)
         self.words[CPU_US] = int((usage.ru_utime + usage.ru_stime) * 1e6)
         self.words[MAX_RSS] = usage.ru_maxrss * _RSS_UNIT
+        self.words[UNLOGGED] = Spillway.dropped_bytes
 
     def note_finished(self) -> None:
         """Write into the slot that the role has done its part."""

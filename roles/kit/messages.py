@@ -83,11 +83,13 @@ class Failed(Message, frozen=True, kw_only=True):
 class Connect(Message, frozen=True, kw_only=True):
     """Where to connect: the addresses of each endpoint that the process connects to.
 
-    At the addresses in `late` nobody listens yet, and nobody is awaited there.
+    At the addresses in `late` nobody listens yet, and nobody is awaited there. Under CURVE, `nodes` tells by address
+    whose key is to be asked for.
     """
 
     addresses: dict[str, list[str]] = {}
     late: list[str] = []
+    nodes: dict[str, str] = {}
 
 
 class Joined(Message, frozen=True, kw_only=True):

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import itertools
 import struct
+from collections.abc import Callable
 
 import zmq
 
@@ -54,10 +55,16 @@ class Peers:
 
 
 class Watcher:
-    """A socket's monitor and the count that it gives. Made before the first bind or connect, or it misses peers."""
+    """A socket's monitor and the count that it gives. Made before the first bind or connect, or it misses peers.
 
-    def __init__(self, socket: zmq.Socket[bytes]) -> None:
+    `on_failure` is called with the event, the value and the address of each handshake that fails.
+    """
+
+    def __init__(
+        self, socket: zmq.Socket[bytes], on_failure: Callable[[int, int, str], None] | None = None
+    ) -> None:
         self._socket = socket
+        self._on_failure = on_failure
         self.monitor: zmq.Socket[bytes] = socket.get_monitor_socket(WATCHED)
         self._peers = Peers()
 
@@ -65,10 +72,13 @@ class Watcher:
         """Take in the news and tell how many peers there are."""
         while True:
             try:
-                head = self.monitor.recv_multipart(zmq.NOBLOCK)[0]
+                head, address = self.monitor.recv_multipart(zmq.NOBLOCK)
             except zmq.Again:
                 return self._peers.count
-            self._peers.take(*_EVENT.unpack(head))
+            event, value = _EVENT.unpack(head)
+            self._peers.take(event, value)
+            if self._on_failure is not None and event in _FAILED:
+                self._on_failure(event, value, address.decode(errors="replace"))
 
     def close(self) -> None:
         """Stop watching, so that nobody's events pile up unread."""

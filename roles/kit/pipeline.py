@@ -14,6 +14,7 @@ import zmq
 
 from roles.kit.batches import Batcher, Packing, packing
 from roles.kit.control import Finish
+from roles.kit.frames import refuse_larger
 from roles.kit.pace import Pace
 from roles.kit.ports import LARGE_BYTES, MALFORMED, NOBLOCK, Ended, Inlet, Outlet
 from roles.kit.slot import BELL, PEERS, State, port_base
@@ -106,6 +107,14 @@ class Push(Outlet):
     def frame_made(self, size_bytes: int) -> None:
         """Count the bytes of a frame."""
         self._count_sent(0, size_bytes)
+
+    def fits(self, size_bytes: int) -> bool:
+        """Whether a frame may be so large."""
+        return size_bytes <= self.spec.max_message_bytes
+
+    def refuse(self, size_bytes: int, item: Any) -> None:
+        """Raise TooLarge: one item is more than a frame may hold."""
+        refuse_larger(self.spec, size_bytes, item)
 
     def go(self, frame: bytes) -> bool:
         """Send a frame if that can be done without waiting; whether it was."""

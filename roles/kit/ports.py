@@ -24,6 +24,7 @@ import zmq
 
 from roles.kit.codec import Codec
 from roles.kit.control import Control, Finish
+from roles.kit.frames import drain, refuse_larger
 from roles.kit.pace import Pace
 from roles.kit.slot import (
     BELL,
@@ -47,6 +48,9 @@ anew for each wait. Measured with 16 clients in lockstep, one of 2 ms took 13 % 
 LOOK_EVERY = 16
 """A stream looks at the bell once in so many messages, at each of them where they come slowly."""
 
+SELDOM = 4096
+"""The same for what need not be looked at more often."""
+
 AT_HAND_NS = 5_000
 """What took no longer to receive was there already."""
 
@@ -57,7 +61,8 @@ who holds it: measured, 10 kB cost twice as much without."""
 FIRST_UNMARKED = b"\1"
 """Marks begin with a zero byte, so that one comparison tells what cannot be one."""
 
-MALFORMED = (ValueError, msgspec.DecodeError)
+MALFORMED = (ValueError, msgspec.DecodeError, RecursionError)
+"""What decoding a frame raises that is none of ours; the last one for values within values, without end."""
 
 
 def quick_send(socket: zmq.Socket[bytes]) -> Callable[..., object]:
@@ -111,6 +116,8 @@ class Port:
         port._bytes_sent_at = base + BYTES_SENT
         port._bytes_received_at = base + BYTES_RECEIVED
         port._foreign_at = base + FOREIGN
+        # Smaller ones are not looked at twice; whatever is larger than is allowed must be.
+        port._large_bytes = min(LARGE_BYTES, spec.max_message_bytes + 1)
         port._recv = port.socket.recv
         port._send = quick_send(port.socket)
         port._awaits = False
@@ -150,6 +157,7 @@ class Port:
     _send_due: int
     _receive_due: int
     _item: Any
+    _large_bytes: int
     _tallies: dict[str, Callable[[], None]]
 
     @property
@@ -210,9 +218,9 @@ class Outlet(Port):
 
     def send(self, item: Any) -> None:
         """Send one item; blocks at the high-water mark, raises `Finish` once nobody needs more."""
-        self._send_frame(self.codec.encode(item))
+        self._send_frame(self.codec.encode(item), item)
 
-    def _senders(
+    def _senders(  # noqa: PLR0915 - what is written twice would else be a call for each message
         self, encode: Callable[[Any], bytes]
     ) -> tuple[Callable[[Any], None], Callable[[Iterable[Any]], None]]:
         """A `send` for streams, and one for many items, with all that they need at hand.
@@ -222,7 +230,9 @@ class Outlet(Port):
         """
         words, control = self.words, self.control
         send, raw, sent_at, bytes_at = self._send, self.codec.raw, self._sent_at, self._bytes_sent_at
+        spec, large_bytes = self.spec, self._large_bytes
         sent = sent_bytes = 0
+        seldom_due = SELDOM
         pace = Pace(LOOK_EVERY)
 
         def send_item(item: Any) -> None:
@@ -230,13 +240,16 @@ class Outlet(Port):
             if sent >= self._send_due:
                 look()
             frame: Any = item if type(item) is raw else encode(item)
+            size_bytes = len(frame)
+            is_small = size_bytes < large_bytes
+            if not is_small:
+                refuse_larger(spec, size_bytes, item)
             sent += 1
             words[sent_at] = sent
-            size_bytes = len(frame)
             sent_bytes += size_bytes
             try:
-                send(frame, NOBLOCK, size_bytes < LARGE_BYTES)
-            except zmq.Again:
+                send(frame, NOBLOCK, is_small)
+            except zmq.ZMQError:
                 send_late(frame, size_bytes)
 
         def send_items(items: Iterable[Any]) -> None:
@@ -245,17 +258,24 @@ class Outlet(Port):
                 if sent >= self._send_due:
                     look()
                 frame: Any = item if type(item) is raw else encode(item)
+                size_bytes = len(frame)
+                is_small = size_bytes < large_bytes
+                if not is_small:
+                    refuse_larger(spec, size_bytes, item)
                 sent += 1
                 words[sent_at] = sent
-                size_bytes = len(frame)
                 sent_bytes += size_bytes
                 try:
-                    send(frame, NOBLOCK, size_bytes < LARGE_BYTES)
-                except zmq.Again:
+                    send(frame, NOBLOCK, is_small)
+                except zmq.ZMQError:
                     send_late(frame, size_bytes)
 
         def look() -> None:
+            nonlocal seldom_due
             tally()
+            if sent >= seldom_due:
+                seldom_due = sent + SELDOM
+                self._seldom()
             pace.passed()
             self._send_due = sent + pace.size
             if words[BELL] != control.heard:
@@ -276,27 +296,34 @@ class Outlet(Port):
         self._tallies["sent"] = tally
         return send_item, send_items
 
-    def _send_frame(self, frame: bytes) -> None:
+    def _send_frame(self, frame: bytes, item: Any) -> None:
         if self.words[BELL] != self.control.heard:
             self._look_before_sending()
         size_bytes = len(frame)
+        is_small = size_bytes < self._large_bytes
+        if not is_small:
+            refuse_larger(self.spec, size_bytes, item)
         self._count_sent(1, size_bytes)
         try:
-            self._send(frame, NOBLOCK, size_bytes < LARGE_BYTES)
-        except zmq.Again:
-            self._send_late(partial(self._send, frame, 0, size_bytes < LARGE_BYTES), size_bytes)
+            self._send(frame, NOBLOCK, is_small)
+        except zmq.ZMQError:
+            self._send_late(partial(self._send, frame, 0, is_small), size_bytes)
 
-    def _send_frames(self, frames: list[bytes]) -> None:
+    def _send_frames(self, frames: list[bytes], item: Any) -> None:
         if self.words[BELL] != self.control.heard:
             self._look_before_sending()
         size_bytes = sum(map(len, frames))
+        is_small = size_bytes < self._large_bytes
+        if not is_small:
+            refuse_larger(self.spec, size_bytes, item)
         self._count_sent(1, size_bytes)
         try:
-            self.socket.send_multipart(frames, NOBLOCK, size_bytes < LARGE_BYTES)
-        except zmq.Again:
-            self._send_late(
-                lambda: self.socket.send_multipart(frames, copy=size_bytes < LARGE_BYTES), size_bytes
-            )
+            self.socket.send_multipart(frames, NOBLOCK, is_small)
+        except zmq.ZMQError:
+            self._send_late(lambda: self.socket.send_multipart(frames, copy=is_small), size_bytes)
+
+    def _seldom(self) -> None:
+        """Called once in some thousand messages of a stream."""
 
     def _look_before_sending(self) -> None:
         """Hear what has been said; raises Finish once the role is to leave, and waits as long as the port is held."""
@@ -304,7 +331,10 @@ class Outlet(Port):
         self.control.await_release(self.name, self.index)
 
     def _send_late(self, send: Callable[[], object], size_bytes: int) -> None:
-        """Send what met a full queue; where the role is to finish first, it is taken back from the counts."""
+        """Send what could not go at once; where the role is to finish first, it is taken back from the counts.
+
+        A queue is full, or a socket in lockstep is not ready to send: that is raised again, if nothing can be done.
+        """
         try:
             while True:
                 since_ns = monotonic_ns()
@@ -326,7 +356,11 @@ class Outlet(Port):
 
 
 class Inlet(Port):
-    """A port that receives: iterate over it, or `recv` one by one."""
+    """A port that receives: iterate over it, or `recv` one by one.
+
+    It takes frames one by one. That another one of the same message follows costs as much to ask as to receive it, so
+    whoever sends several frames where one is meant has sent so many items; after one that is none, the others go, too.
+    """
 
     _marked: bool = False
     """Whether a frame that begins with a zero byte may be a mark, which is no item."""
@@ -345,6 +379,10 @@ class Inlet(Port):
 
     def _check_ended(self) -> None:
         """Raise Ended for one who is to leave and may never find the stream empty."""
+
+    def _note_foreign(self) -> None:
+        super()._note_foreign()
+        drain(self.socket)
 
     def recv(self) -> Any:
         """The next item; raises `Ended` at the end of the stream, `Finish` once the role is to leave."""

@@ -7,9 +7,9 @@ from typing import Any
 
 import zmq
 
-from roles.kit.ports import MALFORMED, NOBLOCK, Ended, Inlet, Outlet
+from roles.kit.ports import MALFORMED, NOBLOCK, SELDOM, Ended, Inlet, Outlet
 from roles.kit.sequence import Checker, Numbering, topic_bytes_of
-from roles.kit.slot import DUPLICATES, GAPS, MISSED, port_base
+from roles.kit.slot import DUPLICATES, GAPS, MISSED, MOST, port_base
 from roles.kit.spec import END_TOPIC
 
 
@@ -48,7 +48,12 @@ class Pub(Outlet):
         if self.codec.prefixed:
             self._send_update((topic, item) if topic or type(item) is tuple else item)
         else:
-            self._send_frames([topic.encode(), self.codec.encode(item)])
+            self._send_framed([topic.encode(), self.codec.encode(item)], item)
+
+    def _send_framed(self, frames: list[bytes], item: Any) -> None:
+        self._send_frames(frames, item)
+        if not self.words[self._sent_at] % SELDOM:
+            self._seldom()
 
     def _encode_update(self, item: Any) -> bytes:
         if type(item) is not tuple:
@@ -66,8 +71,19 @@ class Pub(Outlet):
         else:
             frames = [first + payload]
             length = length or topic_bytes_of(payload)
-        self._send_frames([*frames, numbering.stamp(frames[0], length)])
+        self._send_framed([*frames, numbering.stamp(frames[0], length)], item)
         numbering.passed(frames[0], length)
+
+    def tally(self) -> None:
+        """The port is about to wait, and has time for what has piled up."""
+        super().tally()
+        self._seldom()
+
+    def _seldom(self) -> None:
+        """Read who has subscribed: nobody needs to know any more, and strangers may do so without end."""
+        if self.control.going:
+            for _ in self.subscriptions():
+                pass
 
     def send_end(self, process: str) -> None:
         """Tell the subscribers that this process has finished; said again until all have it, dropped where full."""
@@ -110,7 +126,7 @@ class Sub(Inlet):
 
     def _prepare(self) -> None:
         self._finished_publishers: set[str] = set()
-        self._checker = Checker()
+        self._checker = Checker(name.rpartition("-")[0] for name in self.spec.partners)
         if self.spec.sequence:
             self._recv = self._recv_numbered
         elif self.codec.prefixed:
@@ -139,10 +155,12 @@ class Sub(Inlet):
         self._check_ended()
         while True:
             topic, *rest = self.socket.recv_multipart(flags)
-            frame = topic if topic.startswith(END_TOPIC) or not rest else rest[-1]
-            if not frame.startswith(END_TOPIC):
-                return frame
-            self._note_mark(frame)
+            if topic.startswith(END_TOPIC):
+                self._note_mark(topic)
+            elif len(rest) > 1:
+                self._note_foreign()
+            else:
+                return rest[0] if rest else topic
 
     def _recv_numbered(self, flags: int) -> bytes:
         """The next update that has not been there before; raises Ended as `_recv_update`."""
@@ -175,13 +193,16 @@ class Sub(Inlet):
 
     def _note_numbers(self) -> None:
         words, base, checker = self.words, port_base(self.index), self._checker
-        words[base + MISSED] = checker.missed
+        words[base + MISSED] = min(checker.missed, MOST)
         words[base + GAPS] = checker.gaps
         words[base + DUPLICATES] = checker.duplicates
 
     def _note_mark(self, frame: bytes) -> None:
         """A publisher has finished; raises Ended where it was the last."""
-        self._finished_publishers.add(frame.removeprefix(END_TOPIC).decode(errors="replace"))
+        name = frame.removeprefix(END_TOPIC).decode(errors="replace")
+        if name not in self.spec.partners:
+            return  # as many names as a stranger likes
+        self._finished_publishers.add(name)
         self._end_with(self._finished_publishers)
 
     def _end_with(self, finished: set[str]) -> None:

@@ -9,8 +9,9 @@ from typing import Any
 import zmq
 
 from roles.kit.control import Finish
+from roles.kit.frames import drain, refuse_larger
 from roles.kit.ports import NOBLOCK, Ended, Inlet, Outlet
-from roles.kit.retry import Asker, Patience
+from roles.kit.retry import Asker, Patience, send_request
 from roles.kit.slot import BELL, State
 
 
@@ -25,7 +26,16 @@ class Rep(Inlet, Outlet):
 
     def _note_foreign(self) -> None:
         super()._note_foreign()
-        self.socket.send(b"")  # a REP must answer before it can take the next request
+        self.socket.send(b"", NOBLOCK)  # a REP must answer before it can take the next request
+
+    def _send_late(self, send: Callable[[], object], size_bytes: int) -> None:
+        # A request of several frames has been taken for one of its first, and must be read to its end.
+        drain(self.socket)
+        super()._send_late(send, size_bytes)
+
+
+class ForeignReply(ValueError):  # noqa: N818 - what has come, not what went wrong
+    """The reply to a request is none of ours. It has been counted; the next request can be sent."""
 
 
 class Req(Asker):
@@ -56,15 +66,23 @@ class Req(Asker):
         self.control.await_release(self.name, self.index)
 
     def recv(self) -> Any:
-        """The reply to the request that was sent; raises as `Inlet.recv`."""
+        """The reply to the request that was sent; raises as `Inlet.recv`, and ForeignReply."""
         self.settle()
-        while True:
-            taken, item = self._take(self._recv_late())
-            if taken:
-                return item
+        frame = self._recv_late()
+        taken, item = self._take(frame)
+        if not taken:
+            raise ForeignReply(
+                f"cannot read the reply with codec '{self.codec.name}': {len(frame):,} bytes of something else"
+            )
+        return item
+
+    def _send_late(self, send: Callable[[], object], size_bytes: int) -> None:
+        # A reply of several frames has been taken for its first, and must be read to its end.
+        drain(self.socket)
+        super()._send_late(send, size_bytes)
 
     def request(self, item: Any) -> Any:
-        """Send one request and return its reply."""
+        """Send one request and return its reply; raises as `send` and `recv`."""
         asked_ns = monotonic_ns()
         self.send(item)
         reply = self.recv()
@@ -92,6 +110,8 @@ class Req(Asker):
                 reply = self.request(item)
             except Ended:
                 return
+            except ForeignReply:
+                continue
             except Finish:
                 if self.control.stopping:
                     raise
@@ -143,9 +163,10 @@ class Req(Asker):
             if self.control.finishing:
                 return False
             frame = self.codec.encode(item)
+            refuse_larger(self.spec, len(frame), item)
             self._count_sent(1, len(frame))
             self._asked_ns[socket] = monotonic_ns()
-            socket.send(frame)
+            send_request(socket, frame)
             return True
         return False
 
@@ -191,7 +212,7 @@ class Router(Enveloped):
 
     def send(self, item: Any, to: tuple[bytes, ...] = ()) -> None:
         """Send an item to the peer that `to` names, an envelope as `recv` gave it."""
-        self._send_frames([*to, self.codec.encode(item)])
+        self._send_frames([*to, self.codec.encode(item)], item)
 
 
 class Dealer(Enveloped):
@@ -212,6 +233,6 @@ class Dealer(Enveloped):
         """Send one item; before a REP it has the empty frame that a REP expects."""
         frame = self.codec.encode(item)
         if self.spec.delimited:
-            self._send_frames([b"", frame])
+            self._send_frames([b"", frame], item)
         else:
-            self._send_frame(frame)
+            self._send_frame(frame, item)

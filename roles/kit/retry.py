@@ -18,6 +18,7 @@ import zmq
 
 from roles.kit.calls import SetupError
 from roles.kit.control import Finish
+from roles.kit.frames import drain, refuse_larger
 from roles.kit.histogram import Histogram
 from roles.kit.ports import NOBLOCK, Inlet, Outlet, quick_send
 from roles.kit.slot import BELL, DUPLICATES, LATE, RETRIED, State, port_base
@@ -43,6 +44,20 @@ class Patience(TypedDict):
 
 class NoReply(Exception):  # noqa: N818 - what is missing, not what went wrong
     """A request was sent as often as allowed, and nobody has answered."""
+
+
+def send_request(socket: Socket, frame: bytes) -> None:
+    """Send a request without waiting; raises zmq.Again where there is no room.
+
+    The last reply may have had several frames, of which one was taken for it: then a REQ is not ready to send.
+    """
+    try:
+        socket.send(frame, NOBLOCK)
+    except zmq.ZMQError as error:
+        if error.errno != zmq.EFSM:
+            raise
+        drain(socket)
+        socket.send(frame, NOBLOCK)
 
 
 class Asker(Inlet, Outlet):
@@ -167,6 +182,7 @@ class _Exchange:
                 break
             client.number += 1
             client.frame = self._port.codec.encode(item)
+            refuse_larger(self._port.spec, len(client.frame), item)
             client.sent = 0
             client.asked_ns = time.monotonic_ns()
             self._under_way += 1
@@ -193,7 +209,7 @@ class _Exchange:
         port, socket, size_bytes = self._port, self._port.sockets[client.place], len(client.frame)
         port._count_sent(1, size_bytes)
         try:
-            socket.send(client.frame, NOBLOCK)
+            send_request(socket, client.frame)
         except zmq.Again:
             port._count_sent(-1, -size_bytes)
             client.waits_to_send = True

@@ -13,15 +13,17 @@ import shlex
 import signal
 import sys
 import traceback
-from typing import NoReturn
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
 
 import msgspec
 import zmq
 
 from roles.kit import calls, messages, spec
-from roles.kit.calls import SetupError
+from roles.kit.calls import HaltError, SetupError
 from roles.kit.control import Control, Finish
 from roles.kit.histogram import Histogram
+from roles.kit.limits import which
 from roles.kit.pipeline import Pull, Push
 from roles.kit.ports import Ended, Port
 from roles.kit.pubsub import Pub, Sub
@@ -29,8 +31,11 @@ from roles.kit.reqrep import Req
 from roles.kit.retry import MOST_OLD, NoReply
 from roles.kit.role import Role
 from roles.kit.slot import SlotFile
-from roles.kit.sockets import BindError, OpenPort, open_port
+from roles.kit.sockets import ZAP_DOMAIN, BindError, OpenPort, open_port
 from roles.kit.telling import from_the_users_code_on, plain, safe
+
+if TYPE_CHECKING:
+    from roles.kit.curve import Doors
 
 _END_EVERY_MS = 50
 _FORGET_MS = 0
@@ -53,7 +58,12 @@ def be(process: spec.ProcessSpec, place: spec.Place, incarnation: int) -> NoRetu
     os.chdir(place.folder)
     if process.command:
         _become(process, place)
-    sys.exit(Runtime(process, place, incarnation).run())
+    try:
+        runtime = Runtime(process, place, incarnation)
+    except HaltError as error:  # there is nobody to tell: it cannot reach its coordinator
+        print(error, file=sys.stderr)
+        sys.exit(1)
+    sys.exit(runtime.run())
 
 
 def _become(process: spec.ProcessSpec, place: spec.Place) -> NoReturn:
@@ -70,6 +80,17 @@ def _become(process: spec.ProcessSpec, place: spec.Place) -> NoReturn:
         os._exit(127)
 
 
+def _dial(socket: zmq.Socket[bytes], process: spec.ProcessSpec, place: spec.Place) -> None:
+    """Connect to the control channel; what is not a socket of a private directory is under CURVE. Raises HaltError."""
+    if not place.control.startswith("ipc://"):
+        from roles.kit import curve, keys  # noqa: PLC0415 - all runs on one machine go without
+
+        folder = Path(place.keys)
+        curve.take_time(socket)
+        curve.go_in(socket, keys.read_pair(folder, process.node), keys.read_public(folder, keys.CONTROL))
+    socket.connect(place.control)
+
+
 class Runtime:
     """One process on its way through a run."""
 
@@ -84,10 +105,11 @@ class Runtime:
         socket = self._context.socket(zmq.DEALER)
         socket.set(zmq.ROUTING_ID, f"{process.name}/{incarnation}".encode())
         socket.set_hwm(0)
-        socket.connect(place.control)
+        _dial(socket, process, place)
         self._control = Control(socket, SlotFile(place.slots).words(process.slot))
         self._open: list[OpenPort] = []
         self._role: Role | None = None
+        self._doors: Doors | None = None
         self._finished = messages.Finished()
         self._control.on_joined = self._take_in
         self._control.on_hold = self._hold_port
@@ -113,7 +135,7 @@ class Runtime:
             exit_code = self._fail(
                 messages.Failed(kind="bind", text=str(error), endpoint=error.endpoint), None
             )
-        except NoReply as error:
+        except (NoReply, HaltError) as error:
             exit_code = self._fail(messages.Failed(kind="raised", text=str(error)), None)
         except Exception as error:  # noqa: BLE001 - whatever a user's role raises is told under its name
             exit_code = self._raised(error)
@@ -133,8 +155,15 @@ class Runtime:
         else:
             for opened in self._open:
                 opened.port.settle()
+        self._conclude()
         self._finished = messages.Finished(result=plain(role.result), latencies=self._latencies())
         messages.encode(self._finished)  # what cannot be told is the role's failure, and so it must show here
+
+    def _conclude(self) -> None:
+        """What waits at batching ports goes; what cannot be sent is the role's failure."""
+        for opened in self._open:
+            if isinstance(opened.port, Push):
+                opened.port.conclude()
 
     def _latencies(self) -> dict[int, int]:
         """The round trips of all REQ ports."""
@@ -158,6 +187,7 @@ class Runtime:
 
     def _open_ports(self, role: Role) -> None:
         declared = role.declared_ports()
+        doors = self._doors = self._make_doors()
         addresses: dict[str, str] = {}
         for index, port_spec in enumerate(self._process.ports):
             declaration = declared.get(port_spec.name)
@@ -165,12 +195,23 @@ class Runtime:
                 raise SetupError(
                     "role", f"cannot find port '{port_spec.name}' in the class {type(role).__name__}"
                 )
-            port = open_port(declaration, port_spec, index, self._context, self._control)
+            port = open_port(declaration, port_spec, index, self._context, self._control, doors=doors)
             setattr(role, declaration.attribute, port)
-            opened = OpenPort(port=port, process=self._process.name, incarnation=self._incarnation)
+            name, incarnation = self._process.name, self._incarnation
+            opened = OpenPort(port=port, process=name, incarnation=incarnation, doors=doors)
             self._open.append(opened)
             addresses |= opened.bind(self._place.sockets)
         self._control.say(messages.Bound(addresses=addresses))
+
+    def _make_doors(self) -> Doors | None:
+        """What CURVE takes, where an endpoint is under it: its guard is there before anything is bound."""
+        attachments = [one for port in self._process.ports for one in port.attachments]
+        if all(one.curve is None for one in attachments):
+            return None
+        from roles.kit.curve import Doors  # noqa: PLC0415 - for those who need it
+
+        folder = Path(self._place.keys)
+        return Doors(self._context, folder, self._process.node, attachments, plain=ZAP_DOMAIN)
 
     def _connect(self, role: Role) -> None:
         while self._control.addresses is None:
@@ -178,7 +219,7 @@ class Runtime:
             for opened in self._open:
                 opened.count_peers()
         for opened in self._open:
-            opened.connect(self._control.addresses, self._control.late)
+            opened.connect(self._control.addresses, self._control.late, self._control.nodes)
         role.connected()
         waiting = self._open
         while (
@@ -219,7 +260,8 @@ class Runtime:
 
     def _raised(self, error: Exception) -> int:
         item = self._item_in_hand()
-        text = f"{type(error).__name__}: {error}"
+        limit = which(error, self._context)
+        text = f"{type(error).__name__}: {error}" + (f": {limit}" if limit else "")
         error.__traceback__ = from_the_users_code_on(error.__traceback__)
         told = messages.Failed(
             kind="raised", text=text, item=item, traceback="".join(traceback.format_exception(error))
@@ -251,9 +293,10 @@ class Runtime:
 
     def _finish(self, exit_code: int) -> None:
         """Say that the role has done its part: an inlet closes, so that senders pass it over; an outlet is held."""
-        for opened in self._open:
-            if isinstance(opened.port, Push):
-                opened.port.conclude()
+        try:
+            self._conclude()
+        except Exception:  # noqa: BLE001 - the role has failed by now, and this or the like is why
+            exit_code = exit_code or 1
         for opened in self._open:
             if isinstance(opened.port, Pull | Sub):
                 opened.port.shut()
@@ -283,6 +326,8 @@ class Runtime:
         for opened in self._open:
             for socket in opened.port.all_sockets:
                 socket.close(linger=self._linger_ms(opened.port))
+        if self._doors is not None:
+            self._doors.close()
         self._control.socket.close(linger=1000)
         self._context.destroy(linger=_FORGET_MS)
         sys.stdout.flush()

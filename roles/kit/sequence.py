@@ -91,10 +91,12 @@ class Checker:
 
     Only topics that one of its filters covers whole are looked at for gaps: of a topic that is shorter than the
     filter, the filter takes a part. One that `began_again`, after an earlier incarnation, cannot tell what came before
-    its own first update of a topic: that may have had it. Of a publisher that has started anew since, it can.
+    its own first update of a topic: that may have had it. Of a publisher that has started anew since, it can. Where it
+    is told which nodes publish, numbers of anybody else are none: a stranger's could be any, and as many as he likes.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, publishers: Iterable[str] = ()) -> None:
+        self._publishers = frozenset(publishers)
         self.began_again = False
         self.missed = 0
         self.gaps = 0
@@ -112,14 +114,14 @@ class Checker:
         self._covered.clear()
 
     def is_new(self, frame: bytes, stamp_frame: bytes) -> bool:
-        """Whether an update has not been there before; `frame` is its first. Raises ValueError for no stamp."""
+        """Whether an update has not been there before; `frame` is its first. Raises ValueError for no stamp of ours."""
         stamp = _stamp.decode(stamp_frame)
         if stamp.topic_bytes > len(frame):
             raise ValueError(f"cannot read a stamp: a topic of {stamp.topic_bytes} bytes in {len(frame)}")
         return self._reached(stamp, frame[: stamp.topic_bytes], stamp.number, came=True)
 
     def ended(self, tally_frame: bytes) -> None:
-        """A publisher has finished: what did not come until now is missed. Raises ValueError for no tally."""
+        """A publisher has finished: what did not come until now is missed. Raises ValueError for no tally of ours."""
         tally = _tally.decode(tally_frame)
         topics = self._topics(tally)
         for topic, number in (tally.last or {}).items():
@@ -135,6 +137,8 @@ class Checker:
         series = told.publisher, told.epoch
         topics = self._last.get(series)
         if topics is None:
+            if self._publishers and told.publisher.rpartition("-")[0] not in self._publishers:
+                raise ValueError(f"cannot take a number of '{told.publisher[:40]}': it does not publish here")
             topics = self._last[series] = {}
             epochs = self._epochs.setdefault(told.publisher, [])
             self._first_seen.setdefault(told.publisher, told.epoch)

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import msgspec
 
-HEAD_WORDS = 8
+HEAD_WORDS = 9
 PORT_WORDS = 16
 MAX_PORTS = 16
 """Ports of one process that meet an endpoint."""
@@ -29,11 +29,14 @@ MAX_PORTS = 16
 SLOT_WORDS = HEAD_WORDS + PORT_WORDS * MAX_PORTS
 WORD_BYTES = 8
 
-STATE, BELL, GO_NS, WAITED_NS, WAIT_SINCE_NS, FINISHED_NS, CPU_US, MAX_RSS = range(HEAD_WORDS)
+STATE, BELL, GO_NS, WAITED_NS, WAIT_SINCE_NS, FINISHED_NS, CPU_US, MAX_RSS, UNLOGGED = range(HEAD_WORDS)
 SENT, RECEIVED, BYTES_SENT, BYTES_RECEIVED, PEERS, FOREIGN, MISSED, GAPS, DUPLICATES, RETRIED, LATE = range(
     11
 )
 ACKED, REDELIVERED, ASIDE, HAND, CUMULATIVE = range(11, PORT_WORDS)
+
+MOST = 2**64 - 1
+"""What a word can hold."""
 
 Words = memoryview
 """A slot as a memoryview of unsigned 64-bit words."""
@@ -102,13 +105,17 @@ def added(past: Count, now: Count) -> Count:
 
 
 class Reading(msgspec.Struct, frozen=True):
-    """One look at one slot. `port` is where it waits; `busy_s` its time since Go not spent waiting."""
+    """One look at one slot. `port` is where it waits; `busy_s` its time since Go not spent waiting.
+
+    `unlogged_bytes` is what it has printed and its log could not take.
+    """
 
     state: State = State.STARTING
     port: str = ""
     busy_s: float = 0.0
     cpu_s: float = 0.0
     max_rss_bytes: int = 0
+    unlogged_bytes: int = 0
     ports: dict[str, Count] = {}
 
 
@@ -186,6 +193,7 @@ def _reading(words: list[int], names: tuple[str, ...]) -> Reading:
         busy_s=_busy_s(words),
         cpu_s=words[CPU_US] / 1e6,
         max_rss_bytes=words[MAX_RSS],
+        unlogged_bytes=words[UNLOGGED],
         ports=counts,
     )
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import errno
 import stat
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from time import monotonic
+from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 import zmq
 
@@ -20,6 +22,9 @@ from roles.kit.pubsub import Pub, Sub
 from roles.kit.reqrep import Req
 from roles.kit.spec import END_TOPIC, PROXY_KINDS, READY_TOPIC, SOCKETS_TOKEN, Attachment, PortSpec
 
+if TYPE_CHECKING:
+    from roles.kit.curve import Doors  # processes without CURVE never load it
+
 BACKLOG = 4096
 """Connections that may wait to be accepted; libzmq's 100 is less than a thousand clients need."""
 
@@ -28,8 +33,8 @@ UNASKED_S = 0.25
 may ask for nothing yet."""
 
 ZAP_DOMAIN = "topology"
-"""Nobody authenticates here. But to a socket without a domain, whoever does not begin as ZMTP 3 does is a peer that
-speaks ZMTP 1, which has no handshake: measured, a PUSH hands its next task to a stranger's HTTP request."""
+"""Without CURVE nobody authenticates here. But to a socket without a domain, whoever does not begin as ZMTP 3 does is
+a peer that speaks ZMTP 1, which has no handshake: measured, a PUSH hands its next task to a stranger's HTTP request."""
 
 _RAW_TYPES = {kind: getattr(zmq, kind) for kinds in PROXY_KINDS.values() for kind in kinds}
 
@@ -45,11 +50,13 @@ class BindError(Exception):
 class OpenPort:
     """A port of this process with what connecting it takes: its spec, its monitors, and who has been seen."""
 
-    def __init__(self, *, port: Port, process: str, incarnation: int = 0) -> None:
+    def __init__(self, *, port: Port, process: str, incarnation: int = 0, doors: Doors | None = None) -> None:
         self.port = port
         self.spec: PortSpec = port.spec
         self._process = process
-        self._watchers = [Watcher(socket) for socket in port.all_sockets]
+        self._doors = doors
+        on_failure = doors.failed if doors is not None else None
+        self._watchers = [Watcher(socket, on_failure) for socket in port.all_sockets]
         self._partings: list[Partings] = []
         self._names_missing = set(self.spec.partners) if isinstance(port, Pub) else set()
         self._wanted = sum(attachment.peers for attachment in self.spec.attachments)
@@ -57,6 +64,8 @@ class OpenPort:
         self._met_at_s = 0.0
         self._asked = False
         self._addresses: list[str] = []
+        self._nodes: Mapping[str, str] = {}
+        self._guarded: dict[str, str] = {}
         self._more_sockets = 0
         if isinstance(port, Pub):
             port.published_by(process, incarnation)
@@ -90,27 +99,40 @@ class OpenPort:
         if len(self.port.sockets) > 1 and any(one.mode == "bind" for one in self.spec.attachments):
             text = f"cannot bind {self.spec.name} with several sockets (connect it, or leave out 'sockets')"
             raise SetupError("params.sockets", text)
-        return {
-            attachment.endpoint: _bind(self.port.socket, attachment, sockets_dir)
-            for attachment in self.spec.attachments
-            if attachment.mode == "bind"
-        }
+        bound: dict[str, str] = {}
+        for attachment in self.spec.attachments:
+            if attachment.mode == "bind":
+                bound[attachment.endpoint] = _bind(self.port.socket, attachment, sockets_dir, self._doors)
+                if attachment.curve is not None:
+                    self._guarded[bound[attachment.endpoint]] = attachment.endpoint
+        if self._doors is not None:
+            self._doors.opened(self._guarded)
+        return bound
 
-    def connect(self, addresses: dict[str, list[str]], late: Collection[str] = ()) -> None:
+    def connect(
+        self,
+        addresses: dict[str, list[str]],
+        late: Collection[str] = (),
+        nodes: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         """Connect every socket of this port to all addresses of the endpoints that it connects to.
 
-        At those in `late` nobody listens yet, so that nobody is awaited there.
+        At those in `late` nobody listens yet, so that nobody is awaited there. Under CURVE, `nodes` tells by address
+        who listens.
         """
+        self._nodes = nodes
+        if self._doors is not None:
+            self._doors.expect(self.spec, addresses, nodes)
         connects = [one.endpoint for one in self.spec.attachments if one.mode == "connect" and not one.acks]
         self._addresses = [address for endpoint in connects for address in addresses[endpoint]]
         awaited = [address for address in self._addresses if address not in late]
         self._wanted += len(awaited) * len(self.port.sockets)
         for socket in self.port.sockets:
-            _connect(socket, self._addresses)
+            _connect(socket, self._addresses, self._nodes, self._doors)
         if self.port.acks is not None:
             acknowledged = [a for one in self.spec.attachments if one.acks for a in addresses[one.endpoint]]
             self._wanted += sum(address not in late for address in acknowledged)
-            _connect(self.port.acks, acknowledged)
+            _connect(self.port.acks, acknowledged, self._nodes, self._doors)
         if isinstance(self.port, Req):
             places = [f"{endpoint} ({', '.join(addresses[endpoint])})" for endpoint in connects]
             self.port.servers = " or ".join(places)
@@ -121,10 +143,10 @@ class OpenPort:
         A REQ's first request goes to the first address. Each socket begins with another one, so that who asks again
         does not ask the same server for ever.
         """
-        socket = _socket(self.port.socket.context, self.spec, self.port.socket_type)
+        socket = _socket(self.port.socket.context, self.spec, self.port.socket_type, self._doors)
         self._more_sockets += 1
         first = self._more_sockets % len(self._addresses)
-        _connect(socket, self._addresses[first:] + self._addresses[:first])
+        _connect(socket, self._addresses[first:] + self._addresses[:first], self._nodes, self._doors)
         return socket
 
     def count_peers(self) -> int:
@@ -170,7 +192,14 @@ class OpenPort:
         """Nobody reads the monitors from now on; full of strangers' news, one would bring libzmq's thread to a halt."""
         for watcher in self._watchers:
             watcher.close()
+        if self._watchers:
+            self._watch_refusals()
         self._watchers = []
+
+    def _watch_refusals(self) -> None:
+        """From now on the guard listens to the monitor, for those who are not let in."""
+        if self._doors is not None and self._guarded and not self.port.socket.closed:
+            self._doors.watch(self.port.socket, self._guarded)
 
     def go(self) -> None:
         """Stop watching, and let the socket take in the connections that its monitor has told of."""
@@ -190,6 +219,8 @@ class OpenPort:
         """Watch no more who leaves, and let the socket know who has come and gone."""
         for parting in self._partings:
             parting.close()
+        if self._partings:
+            self._watch_refusals()
         self._partings = []
         self.take_in()
 
@@ -206,14 +237,19 @@ class OpenPort:
 
 
 def open_port(
-    declaration: Port, spec: PortSpec, index: int, context: zmq.Context[zmq.Socket[bytes]], control: Control
+    declaration: Port,
+    spec: PortSpec,
+    index: int,
+    context: zmq.Context[zmq.Socket[bytes]],
+    control: Control,
+    *,
+    doors: Doors | None = None,
 ) -> Port:
     """An open port like `declaration`, as `spec` wants it; not yet bound or connected."""
     if spec.delivery:
         declaration = _delivering(spec.delivery)(optional=declaration.optional, name=declaration.name)
-    sockets = [
-        _socket(context, spec, declaration.socket_type or _RAW_TYPES[spec.kind]) for _ in range(spec.copies)
-    ]
+    kind = declaration.socket_type or _RAW_TYPES[spec.kind]
+    sockets = [_socket(context, spec, kind, doors) for _ in range(spec.copies)]
     return declaration.opened(spec, index, sockets, codec(spec.codec), control)
 
 
@@ -230,14 +266,19 @@ def _delivering(part: str) -> type[Port]:
     return kinds[part]
 
 
-def _socket(context: zmq.Context[zmq.Socket[bytes]], spec: PortSpec, kind: int) -> zmq.Socket[bytes]:
+def _socket(
+    context: zmq.Context[zmq.Socket[bytes]], spec: PortSpec, kind: int, doors: Doors | None
+) -> zmq.Socket[bytes]:
     socket = context.socket(kind)
     if spec.hwm is not None:
         socket.set_hwm(spec.hwm)
+    socket.set(zmq.MAXMSGSIZE, spec.max_message_bytes)
     socket.set(zmq.RCVTIMEO, BRIEF_MS)
     socket.set(zmq.SNDTIMEO, BRIEF_MS)
     if any(attachment.mode == "bind" for attachment in spec.attachments):
         socket.set_string(zmq.ZAP_DOMAIN, ZAP_DOMAIN)
+    if doors is not None and any(attachment.curve is not None for attachment in spec.attachments):
+        doors.prepare(socket, spec)
     for name, value in spec.options.items():
         socket.set(getattr(zmq, name), value.encode() if isinstance(value, str) else value)
     if any("[" in attachment.address for attachment in spec.attachments):
@@ -245,18 +286,32 @@ def _socket(context: zmq.Context[zmq.Socket[bytes]], spec: PortSpec, kind: int) 
     return socket
 
 
-def _connect(socket: zmq.Socket[bytes], addresses: list[str]) -> None:
+def _connect(
+    socket: zmq.Socket[bytes], addresses: list[str], nodes: Mapping[str, str], doors: Doors | None
+) -> None:
     for address in addresses:
         if "[" in address:
             socket.set(zmq.IPV6, 1)
+        if doors is not None and address in nodes:
+            doors.go_in(socket, nodes[address])
+        elif doors is not None:
+            doors.stay_plain(socket)
         socket.connect(address)
 
 
-def _bind(socket: zmq.Socket[bytes], attachment: Attachment, sockets_dir: str) -> str:
+def _bind(
+    socket: zmq.Socket[bytes], attachment: Attachment, sockets_dir: str, doors: Doors | None = None
+) -> str:
     address = attachment.address.replace(SOCKETS_TOKEN, sockets_dir)
     if address.startswith("ipc://"):
         _refuse_foreign_file(attachment.endpoint, address)
     socket.set(zmq.BACKLOG, BACKLOG)
+    if doors is not None and attachment.curve is not None:
+        doors.let_in(socket, attachment.endpoint)
+    elif doors is not None:
+        doors.stay_plain(socket)
+    elif attachment.curve is not None:
+        raise BindError(attachment.endpoint, f"cannot bind {address}: there are no keys for it")
     try:
         socket.bind(address)
     except zmq.ZMQError as error:

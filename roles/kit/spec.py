@@ -28,6 +28,9 @@ SOCKETS_TOKEN = "{sockets}"  # noqa: S105 - a placeholder, not a secret
 """Stands in planned ipc addresses for the run's private socket directory."""
 
 
+MAX_MESSAGE_BYTES = 64 * 1024 * 1024
+"""No message is larger unless its endpoint says so."""
+
 LONGEST_BACKOFF_S = 30.0
 """However often a process has been started again, it is not kept away for longer."""
 
@@ -41,7 +44,9 @@ class Attachment(Spec, frozen=True, kw_only=True):
 
     `address` is where to bind; `{sockets}` in it stands for the run's private directory. It is empty for a
     connector, which hears the addresses on the control channel. `peers` counts the connections awaited at a
-    binder. Where `acks` is true it is no socket of the role's that connects, but the one which acknowledges.
+    binder. Under CURVE, `curve` names the nodes at the far side: whom a binder lets in, or whose keys a connector asks
+    for; None is a plain endpoint. Where `acks` is true it is no socket of the role's that connects, but the one which
+    acknowledges.
     """
 
     endpoint: str
@@ -49,6 +54,7 @@ class Attachment(Spec, frozen=True, kw_only=True):
     address: str = ""
     peers: int = 0
     acks: bool = False
+    curve: tuple[str, ...] | None = None
 
 
 class PortSpec(Spec, frozen=True, kw_only=True):
@@ -60,7 +66,8 @@ class PortSpec(Spec, frozen=True, kw_only=True):
     (a client's `sockets`). With `sequence` a PUB numbers its updates by topic, and a SUB looks at the numbers; where
     it `forgives_beginning`, what was sent before it came is no gap.
     With `batch` a PUSH packs up to so many items into a frame, and a PULL unpacks them; `one_by_one` they are worked
-    and counted each by itself all the same, so that the slot tells which one is in hand.
+    and counted each by itself all the same, so that the slot tells which one is in hand. A message of
+    more than `max_message_bytes` is not sent, and whoever sends one all the same is disconnected.
 
     `delivery` is the port's part where delivery is acknowledged: a source's outlet *gives* tasks, a worker's inlet
     *takes* them, its outlet *passes* results on, and a sink's inlet *keeps* them. No worker has more than `window`
@@ -82,6 +89,7 @@ class PortSpec(Spec, frozen=True, kw_only=True):
     delivery: Literal["", "give", "take", "pass", "keep"] = ""
     window: int = 0
     one_by_one: bool = False
+    max_message_bytes: int = MAX_MESSAGE_BYTES
 
 
 class Restart(Spec, frozen=True, kw_only=True):
@@ -138,7 +146,7 @@ class Place(Spec, frozen=True, kw_only=True):
     """What is particular to one run: directories are absolute paths, `control` is a ZeroMQ address.
 
     `sockets` is short and private (0700); `folder` is the topology's own, from which functions and files
-    resolve.
+    resolve. `keys` is where the pattern's CURVE keys lie.
     """
 
     run_id: str
@@ -150,6 +158,7 @@ class Place(Spec, frozen=True, kw_only=True):
     logs: str
     seed: int
     hold: bool = True
+    keys: str = ""
 
 
 def encode(value: Spec) -> bytes:

@@ -259,7 +259,7 @@ def test_a_commands_whole_group_gets_the_signal(bench):
     code = """
         import signal, subprocess, sys, time
         signal.signal(signal.SIGTERM, lambda *_: None)
-        child = subprocess.Popen([sys.executable, "-c", "import time; print('here', flush=True); time.sleep(600)"])
+        child = subprocess.Popen([sys.executable, "-c", "import os, time; os.write(1, b'here\\\\n'); time.sleep(600)"])
         print(child.wait(), flush=True)
     """
     engine = bench.run(bench.command("worker-1", code))

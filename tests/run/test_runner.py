@@ -26,6 +26,8 @@ PLAN = Plan(
 class Machine:
     """Engine, control channel and slots in one: a process says Hello before its start is over."""
 
+    is_guarded = False
+
     def __init__(self) -> None:
         self.news: list[events.Event] = []
         self.said: list[tuple[str, int, Message]] = []

@@ -126,9 +126,18 @@ patterns:
 
 
 def test_what_a_pattern_allows_is_not_told():
+    text = PIPELINE.replace("results: {", "unused: ipc\n      results: {")
+    assert [problem.code for problem in checked(text).warnings] == ["unused-endpoint"]
+    assert checked(text.replace("codec: text", "codec: text\n    allow: [unused-endpoint]")).warnings == ()
+
+
+@pytest.mark.parametrize("key", ["insecure: true", "security: curve"])
+def test_an_address_that_other_machines_reach_is_curved_or_said_to_be_insecure(key):
     text = PIPELINE.replace("tcp://127.0.0.1:5557", "tcp://*:5557")
-    assert [problem.code for problem in checked(text).warnings] == ["open-bind"]
-    assert checked(text.replace("codec: text", "codec: text\n    allow: [open-bind]")).warnings == ()
+    assert [line.rpartition(" ")[2] for line in told(text) if "error" in line] == ["[open-bind]"]
+    assert checked(text.replace("codec: text", f"codec: text\n    {key}")).warnings == ()
+    at_the_endpoint = text.replace("tcp://*:5557", f"{{address: 'tcp://*:5557', {key}}}")
+    assert checked(at_the_endpoint).warnings == ()
 
 
 def test_what_was_left_out_causes_no_further_problems():

@@ -279,7 +279,7 @@ def test_a_step_of_a_job_gets_annotations_and_a_summary(folder):
 
 
 def test_a_step_hears_of_warnings_and_of_what_is_refused():
-    Path("topology.yaml").write_text(TOPOLOGY.replace("results: ipc", 'results: "tcp://*:*"'))
+    Path("topology.yaml").write_text(TOPOLOGY.replace("results: ipc", "results: ipc, more: ipc"))
     ran = Ran(Scripted(passing()), actions=Actions(), quiet=True)
     assert "::warning file=topology.yaml,line=4,col=" in ran.err.getvalue()
     Path("topology.yaml").write_text(TOPOLOGY.replace("replicas", "replica"))

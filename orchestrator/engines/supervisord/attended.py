@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from orchestrator.engines.base import EngineError
+from orchestrator.engines.files import refuse_hungry
 from orchestrator.engines.supervisord.config import LOG, SOCKET, Extra
 from orchestrator.engines.supervisord.daemon import check_version, make_room, start_daemon
 from orchestrator.engines.supervisord.files import write_files
@@ -37,7 +38,7 @@ def start_attended(
     be.
     """
     check_version()
-    files = make_room(len(specs) + ROOM_FOR_MORE)
+    files = make_room(len(specs) + ROOM_FOR_MORE, each=refuse_hungry(specs))
     extra = Extra(name=COORDINATOR, command=f"/bin/sh ./{_SCRIPT}", stop_wait_s=stop_wait_s)
     directory = Path(place.sockets)
     write_files(place, specs, files=files, extra=extra)

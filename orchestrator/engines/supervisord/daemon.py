@@ -104,8 +104,10 @@ def check_version() -> None:
         raise EngineError(f"cannot use the engine 'supervisor': supervisor {version} is too old ({wanted})")
 
 
-def make_room(processes: int) -> int:
+def make_room(processes: int, *, each: int = 0) -> int:
     """Raise the limit of open files as far as it goes; how many supervisord shall make sure of for as many processes.
+
+    `each` is what the hungriest of them needs, which has its limit from supervisord.
 
     Raises EngineError where too few are allowed. supervisord's own message would not tell the limit.
     """
@@ -116,7 +118,7 @@ def make_room(processes: int) -> int:
             f"cannot start {processes} processes: they need {need} open files, and the limit is {hard} "
             f"(raise it: ulimit -n {need})"
         )
-    comfortable = processes * _FILES_PER_PROCESS + _SPARE_FILES
+    comfortable = max(processes * _FILES_PER_PROCESS + _SPARE_FILES, each)
     wanted = comfortable if hard == resource.RLIM_INFINITY else hard
     if soft != resource.RLIM_INFINITY and soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

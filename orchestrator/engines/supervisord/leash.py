@@ -11,14 +11,15 @@ from __future__ import annotations
 
 import ctypes
 import os
+import select
 import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
 
 _PR_SET_PDEATHSIG = 1
 _WATCH_EVERY_S = 0.2
+_LONGEST_WAIT_MS = 200
 
 
 def main(owner: int, config: str) -> None:
@@ -33,7 +34,7 @@ def main(owner: int, config: str) -> None:
         os._exit(1)
     signal.pthread_sigmask(signal.SIG_SETMASK, set())
     if sys.platform == "linux":
-        os.register_at_fork(after_in_child=_tied_to(os.getpid()))
+        Forks().tie()
     sys.argv = ["supervisord", "-c", config]
     from supervisor import supervisord  # type: ignore[import-untyped]  # noqa: PLC0415 - the leash comes first
 
@@ -55,13 +56,38 @@ def _leave_parent() -> None:
     os.dup2(2, 1)
 
 
-def _tied_to(parent: int) -> Callable[[], None]:
-    def tie() -> None:
-        _set_death_signal(signal.SIGKILL)
-        if os.getppid() != parent:
-            os._exit(1)
+class Forks:
+    """Hooks around each fork of supervisord. It does not go on before the child has its leash.
 
-    return tie
+    So nobody learns the child's number, and can stop it, before that: one that is stopped without a leash would stay.
+    """
+
+    def __init__(self) -> None:
+        self._parent = os.getpid()
+        self._reader = self._writer = -1
+
+    def tie(self) -> None:
+        """Have them called from now on."""
+        os.register_at_fork(
+            before=self._before, after_in_parent=self._in_parent, after_in_child=self._in_child
+        )
+
+    def _before(self) -> None:
+        self._reader, self._writer = os.pipe()
+
+    def _in_parent(self) -> None:
+        os.close(self._writer)
+        poller = select.poll()
+        poller.register(self._reader, select.POLLIN)
+        poller.poll(_LONGEST_WAIT_MS)  # until the child's end is closed, too
+        os.close(self._reader)
+
+    def _in_child(self) -> None:
+        _set_death_signal(signal.SIGKILL)
+        if os.getppid() != self._parent:
+            os._exit(1)
+        os.close(self._reader)
+        os.close(self._writer)
 
 
 def _set_death_signal(number: int) -> None:

@@ -9,13 +9,15 @@ import pytest
 
 from roles.kit import batches, pace
 from roles.kit.batches import AGE_NS, LOOK_EVERY, Batcher, packing
+from roles.kit.frames import TooLarge
 
 
 class Way:
     """Frames that were let through, the first `room` of them."""
 
-    def __init__(self, peers: int = 1, room: int = 10**9) -> None:
+    def __init__(self, peers: int = 1, room: int = 10**9, most_bytes: int = 10**9) -> None:
         self.frames: list[bytes] = []
+        self._most_bytes = most_bytes
         self.room = room
         self.made_bytes = 0
         self.back: tuple[int, int] | None = None
@@ -23,6 +25,12 @@ class Way:
 
     def frame_made(self, size_bytes: int) -> None:
         self.made_bytes += size_bytes
+
+    def fits(self, size_bytes: int) -> bool:
+        return size_bytes <= self._most_bytes
+
+    def refuse(self, size_bytes: int, item: Any) -> None:
+        raise TooLarge(f"{item!r}: {size_bytes}")
 
     def go(self, frame: bytes) -> bool:
         if self.room <= 0:
@@ -228,3 +236,23 @@ def test_what_is_taken_back_is_counted_as_items_and_bytes(clock):
     assert batcher.put == 0
     assert batcher.flush()
     assert way.frames == []
+
+
+def test_a_frame_that_would_be_too_large_is_split():
+    way = Way(most_bytes=40)
+    batcher = Batcher(way, 100, packing("json").join)
+    send(batcher, *["x" * 10] * 7)
+    assert batcher.flush()
+    assert all(len(frame) <= 40 for frame in way.frames)
+    assert [item for frame in way.frames for item in packing("json").split(frame)] == ["x" * 10] * 7
+    assert (batcher.bundled, way.made_bytes) == (7, sum(map(len, way.frames)))
+
+
+def test_an_item_that_no_frame_can_hold_is_refused_once():
+    way = Way(most_bytes=40)
+    batcher = Batcher(way, 100, packing("json").join)
+    batcher.waiting += ["a", "y" * 50]
+    with pytest.raises(TooLarge, match="'y"):
+        batcher.flush()
+    assert batcher.flush()
+    assert b"y" not in b"".join(way.frames)

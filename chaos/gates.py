@@ -1,0 +1,11 @@
+"""All gates, in the order in which the page tells of them. A new one is added here."""
+
+from __future__ import annotations
+
+from chaos import orphans, topologies, wires
+from chaos.gate import Gate
+
+GATES: tuple[Gate, ...] = (topologies.GATE, wires.GATE, orphans.GATE)
+
+FUZZED = ("topologies", "wires")
+"""Those that `make fuzz` goes round: what comes from outside, made by chance."""

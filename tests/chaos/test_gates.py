@@ -1,0 +1,137 @@
+"""A short round of each gate, with a seed that is shown where it fails; and that each gate can fail."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+from pathlib import Path
+
+import pytest
+
+from chaos import acts, orphans, topologies, wires
+from chaos.gate import dice
+
+ROOT = Path(__file__).resolve().parents[2]
+AMOUNT = int(os.environ.get("CHAOS_TIMES", "1"))
+"""Every amount times so many: `CHAOS_TIMES=20 .venv/bin/python -m pytest tests/chaos`."""
+
+
+@pytest.fixture
+def seed() -> str:
+    drawn = str(random.randrange(2**32))
+    print(f"seed {drawn}")  # noqa: T201 - shown where the test fails
+    return drawn
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize(
+    "part", [0, *(pytest.param(number, marks=pytest.mark.slow) for number in range(1, 8))]
+)
+def test_topologies(seed: str, part: int) -> None:
+    tally = topologies.run(f"{seed}/{part}", 1250 * AMOUNT)
+    assert (tally.tried, tally.faults) == (1250 * AMOUNT, [])
+
+
+@pytest.mark.parametrize("act", acts.ACTS, ids=lambda act: act.__name__)
+def test_wires(seed: str, act: type[acts.Act]) -> None:
+    tally = wires.play(act, seed, 10_000 * AMOUNT)
+    assert tally.faults == []
+    assert tally.tried >= 10_000 * AMOUNT
+
+
+@pytest.mark.slow
+def test_orphans(seed: str) -> None:
+    """`tests/system/test_orphans.py` has twenty more, of the local engine alone."""
+    tally = orphans.run(seed, 12 * AMOUNT)
+    assert (tally.tried, tally.faults) == (12 * AMOUNT, [])
+
+
+def kept(folder: Path) -> list:
+    return [pytest.param(path, id=path.stem) for path in sorted(folder.glob("*.yaml"))]
+
+
+@pytest.mark.parametrize("path", kept(topologies.KEPT))
+def test_what_was_answered_wrongly_once(path: Path, tmp_path: Path) -> None:
+    text = path.read_bytes().decode("utf-8", "surrogatepass")
+    judge = topologies.Judge(tmp_path)
+    assert [judge.fault_of(text, as_file=as_file) for as_file in (False, True)] == ["", ""]
+
+
+def raises(*_: object, **__: object) -> None:
+    raise RuntimeError("a bug")
+
+
+def steers(*_: object, **__: object) -> str:
+    return "\x1b[31m"
+
+
+@pytest.mark.parametrize(
+    ("name", "does", "told"), [("survey", raises, "a bug"), ("render", steers, "control")]
+)
+def test_a_wrong_answer_to_a_topology_is_seen_and_kept(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, does: object, told: str
+) -> None:
+    monkeypatch.setattr(topologies, name, does)
+    monkeypatch.setattr(topologies, "KEPT", tmp_path / "kept")
+    monkeypatch.setattr(topologies, "ROOT", tmp_path)
+    monkeypatch.setattr(topologies, "corpus", lambda: ["version: 2\n"])
+    tally = topologies.run("1", 30)
+    assert tally.faults
+    assert all(told in fault for fault in tally.faults)
+    assert list((tmp_path / "kept").glob("*.yaml"))
+
+
+def test_a_role_that_ends_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As it was before a decoder's RecursionError was taken for a foreign frame."""
+
+    def ends(self: acts.Act) -> int:
+        self.stage.process.kill()
+        self.stage.process.wait()
+        return 1
+
+    monkeypatch.setattr(acts.Sink, "disturb", ends)
+    tally = wires.play(acts.Sink, "1", 2000)
+    assert "has ended with -9" in tally.faults[0]
+
+
+def test_memory_that_grows_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wires, "MORE_BYTES", -(2**40))
+    assert "its memory grew" in wires.play(acts.Sink, "1", 100).faults[0]
+
+
+CUTS = {
+    "local": [
+        ("roles/kit/leash.py", "    parent = os.getppid()\n", "    return\n"),
+        (
+            "roles/kit/kennel.py",
+            "        self._prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)\n        os.reg",
+            "        return\n        os.reg",
+        ),
+    ],
+    "supervisor": [
+        (
+            "orchestrator/engines/supervisord/leash.py",
+            "    ctypes.CDLL(None, use_errno=True)",
+            "    return\n    ctypes.CDLL(None)",
+        ),
+    ],
+}
+"""What protects against orphans, and how it is taken away."""
+
+
+@pytest.mark.parametrize("engine", CUTS)
+def test_without_the_leash_somebody_is_left(tmp_path: Path, engine: str) -> None:
+    mutant, folder = tmp_path / "mutant", tmp_path / "project"
+    folder.mkdir()
+    orphans.write(folder)
+    for package in ("orchestrator", "roles"):
+        shutil.copytree(ROOT / package, mutant / package, ignore=shutil.ignore_patterns("__pycache__"))
+    for name, protection, nothing in CUTS[engine]:
+        source = (mutant / name).read_text()
+        assert protection in source
+        (mutant / name).write_text(source.replace(protection, nothing, 1))
+    # With this seed it is killed at work, and some of its processes are stopped.
+    moment, _, left = orphans.kill_one(folder, dice("mutant/1"), engine=engine, number=1, path=str(mutant))
+    assert "after Go" in moment
+    assert left
