@@ -113,11 +113,6 @@ def test_faults_are_items_of_a_list():
         ),
         ("pipeline.faults.0.at", "1s", "'faults' must be a list, not a mapping [value]"),
         (
-            "pipeline.endpoints.tasks.security",
-            "curve",
-            "cannot use 'security': this version does not support it yet [not-supported]",
-        ),
-        (
             "pipeline.nodes.worker.restart",
             "yes",
             "'restart' must be one of no, on-failure, always, not 'yes' (write on-failure or always) [choice]",
