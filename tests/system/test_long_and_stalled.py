@@ -131,7 +131,9 @@ def test_a_large_message(project: Project, transport: str) -> None:
         large:
           codec: bytes
           settle: 250ms
-          endpoints: {{tasks: "{transport}", results: "{transport}"}}
+          endpoints:
+            tasks: {{address: "{transport}", max_message: 256MiB}}
+            results: {{address: "{transport}", max_message: 256MiB}}
           nodes:
             ventilator: {{role: ventilator, bind: tasks, params: {{call: "large:tasks"}}}}
             worker: {{role: worker, connect: [tasks, results], params: {{call: "roles.functions:echo"}}}}

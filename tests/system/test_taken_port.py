@@ -154,7 +154,7 @@ def test_what_a_dead_program_left_is_no_obstacle(project: Project) -> None:
 
 
 def test_an_address_of_another_machine(project: Project) -> None:
-    text = refused(project, "results", "ipc", "tcp://192.0.2.1:5599")
+    text = refused(project, "results", "ipc", "{address: tcp://192.0.2.1:5599, insecure: true}")
     assert "is it an address of this machine?" in text
 
 
