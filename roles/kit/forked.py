@@ -68,10 +68,18 @@ def _read(fd: int, size: int) -> bytes:
 _order_decoder = msgspec.msgpack.Decoder(Order)
 
 
+def _get_out_of_reach() -> None:
+    """Be a group that can be signalled as one, and that no terminal signals."""
+    if os.getsid(0) == os.getppid():
+        os.setpgid(0, 0)  # the server leads the session, see `kennel`
+    else:
+        os.setsid()
+
+
 def main(process_json: bytes, place_json: bytes, incarnation: int, log_path: str) -> NoReturn:
     """Be the process that `process_json` describes, in the run that `place_json` describes; its log is `log_path`."""
     leash.put_on()
-    os.setsid()
+    _get_out_of_reach()
     _signal.signal(_SIGINT, _IGNORE)
     # Until now this process was in the fork server's group: what is pending was meant for the group, and to ignore a
     # signal takes it back.

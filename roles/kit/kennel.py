@@ -8,6 +8,7 @@ for that before it tells anyone the child's number, so nobody can stop a child t
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import select
@@ -63,5 +64,16 @@ def in_fork_server() -> bool:
     return any("multiprocessing.forkserver" in argument for argument in sys.orig_argv)
 
 
+def lead_a_session() -> None:
+    """Put this process, and all that will be forked from it, out of the terminal's reach, into one session of its own.
+
+    One for all, since Linux shares out processors among sessions first (sched(7), autogroup). Where each process had
+    its own, those of a pipeline took 20 % more processor time for each message: whoever wakes another is preempted.
+    """
+    with contextlib.suppress(PermissionError):  # it leads a group already
+        os.setsid()
+
+
 if sys.platform == "linux" and in_fork_server():
+    lead_a_session()
     Kennel().close()

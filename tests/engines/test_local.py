@@ -1,5 +1,6 @@
 """The local engine by itself: how a process is asked for, and what is told of it."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -25,7 +26,7 @@ if way == "early":
 place = Place(
     run_id="r", pattern="p", folder=folder, control="", slots="", sockets=folder + "/s", logs=folder, seed=1
 )
-code = "import os, sys; print(os.getpid(), os.getcwd()); sys.exit(int(sys.argv[1]))"
+code = "import os, sys; print(os.getpid(), os.getpgid(0), os.getsid(0), os.getcwd()); sys.exit(int(sys.argv[1]))"
 specs = [
     ProcessSpec(name=f"own-{number}", node="own", command=(sys.executable, "-c", code, str(number)))
     for number in range(3)
@@ -58,9 +59,14 @@ def test_processes_are_launched_and_their_ends_told(way, tmp_path):
     )
     assert (ended.returncode, ended.stderr) == (0, "")
     told = [line.split() for line in ended.stdout.splitlines()]
+    sessions = set()
     for number in range(3):
         name = f"own-{number}"
-        pid, folder = (tmp_path / f"{name}.log").read_text().split()
-        assert folder == str(tmp_path)
+        pid, group, session, folder = (tmp_path / f"{name}.log").read_text().split()
+        sessions.add(int(session))
+        assert (group, folder) == (pid, str(tmp_path))
         of_it = [[kind, value] for kind, process, value in told if process == name]
         assert of_it == [["Launched", pid], ["Exited", str(number)]]
+    assert os.getsid(0) not in sessions, "no terminal of ours is to reach it"
+    if sys.platform == "linux":
+        assert len(sessions) == 1, "sessions are shares of the processors"
