@@ -15,8 +15,10 @@ import zmq
 from roles.kit.batches import Batcher, Packing, packing
 from roles.kit.control import Finish
 from roles.kit.frames import refuse_larger
+from roles.kit.inlets import Inlet
+from roles.kit.outlets import Outlet
 from roles.kit.pace import Pace
-from roles.kit.ports import LARGE_BYTES, MALFORMED, NOBLOCK, Ended, Inlet, Outlet
+from roles.kit.ports import LARGE_BYTES, MALFORMED, NOBLOCK, Ended
 from roles.kit.slot import BELL, PEERS, State, port_base
 
 MANY = 64

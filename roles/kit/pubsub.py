@@ -7,7 +7,9 @@ from typing import Any
 
 import zmq
 
-from roles.kit.ports import MALFORMED, NOBLOCK, SELDOM, Ended, Inlet, Outlet
+from roles.kit.inlets import Inlet
+from roles.kit.outlets import SELDOM, Outlet
+from roles.kit.ports import MALFORMED, NOBLOCK, Ended
 from roles.kit.sequence import Checker, Numbering, topic_bytes_of
 from roles.kit.slot import DUPLICATES, GAPS, MISSED, MOST, port_base
 from roles.kit.spec import END_TOPIC

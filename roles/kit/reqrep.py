@@ -10,7 +10,9 @@ import zmq
 
 from roles.kit.control import Finish
 from roles.kit.frames import drain, refuse_larger
-from roles.kit.ports import NOBLOCK, Ended, Inlet, Outlet
+from roles.kit.inlets import Inlet
+from roles.kit.outlets import Outlet
+from roles.kit.ports import NOBLOCK, Ended
 from roles.kit.retry import Asker, Patience, send_request
 from roles.kit.slot import BELL, State
 

@@ -20,7 +20,9 @@ from roles.kit.calls import SetupError
 from roles.kit.control import Finish
 from roles.kit.frames import drain, refuse_larger
 from roles.kit.histogram import Histogram
-from roles.kit.ports import NOBLOCK, Inlet, Outlet, quick_send
+from roles.kit.inlets import Inlet
+from roles.kit.outlets import Outlet
+from roles.kit.ports import NOBLOCK, quick_send
 from roles.kit.slot import BELL, DUPLICATES, LATE, RETRIED, State, port_base
 
 MOST_OLD: Final = 1024
