@@ -10,7 +10,7 @@ from orchestrator.topology.tree import Finding, Path
 from orchestrator.topology.view import View
 from orchestrator.topology.wiring import Wire
 from orchestrator.topology.zeromq import RECEIVES
-from roles.kit.parcels import LEAST_MESSAGE_BYTES
+from roles.kit.spec import LEAST_MESSAGE_BYTES
 
 CODE = "delivery"
 

@@ -26,9 +26,6 @@ HAND_BITS: Final = 40
 LAST_MARK: Final = 1 << 62
 """The number of the mark that a worker passes on by itself when it takes no more."""
 
-LEAST_MESSAGE_BYTES: Final = 1024
-"""No endpoint may allow less: a header goes into one frame, and acknowledgements are never larger."""
-
 _ROW_BYTES: Final = 18
 _ROWS_IN_ACKS: Final = 50
 _MARKS_IN_ACKS: Final = 4

@@ -259,6 +259,7 @@ def test_an_item_too_large_fails_its_sender(project, who):
         f"bytes, and '{key}' allows 4,096 (send less at a time, or write a larger max_message"
         in problem["text"]
     )
+    assert "Traceback" not in (outcome.run_dir / "logs" / f"{who}.log").read_text()
     assert outcome.links["tasks"]["foreign"] == 0
 
 

@@ -15,9 +15,10 @@ from roles.kit import parcels
 from roles.kit.batches import packing
 from roles.kit.dispatch import Dispatch
 from roles.kit.frames import TooLarge, as_many_as_fit
-from roles.kit.parcels import LEAST_MESSAGE_BYTES, Acks, Parcel, Results
+from roles.kit.parcels import Acks, Parcel, Results
 from roles.kit.pipeline import Push
 from roles.kit.positions import as_runs, in_runs
+from roles.kit.spec import LEAST_MESSAGE_BYTES
 
 JSON = packing("json")
 DEADLINE_MS = 10_000
