@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from orchestrator.topology.delivery import ACKNOWLEDGED, Reach, gives_tasks, reaches
+from orchestrator.topology.sizes import in_words
 from orchestrator.topology.tree import Finding, Path
 from orchestrator.topology.view import View
 from orchestrator.topology.wiring import Wire
 from orchestrator.topology.zeromq import RECEIVES
+from roles.kit.spec import LEAST_MESSAGE_BYTES
 
 CODE = "delivery"
 
@@ -160,7 +162,18 @@ def delivery_options(view: View) -> Iterator[Finding]:
                 yield Finding(code=CODE, text=text, path=path, hint="leave it out", on="key")
 
 
+def delivery_sizes(view: View) -> Iterator[Finding]:
+    """Headers name the tasks, and must find room."""
+    for reach in reaches(view.pattern.endpoints, view.wires):
+        for name in (reach.tasks, *reach.results):
+            size_bytes = view.pattern.endpoints[name].max_message_bytes
+            if size_bytes < LEAST_MESSAGE_BYTES:
+                least = in_words(LEAST_MESSAGE_BYTES)
+                text = f"cannot acknowledge what goes through '{name}' in messages of {in_words(size_bytes)}"
+                yield _finding(view.path("endpoints", name, "max_message"), text, f"write {least} or more")
+
+
 _OWN_OPTIONS = frozenset({"CONFLATE", "IMMEDIATE", "IDENTITY", "ROUTING_ID", "PROBE_ROUTER", "LINGER"})
 
 
-RULES = (delivery_ends, delivery_way, delivery_options)
+RULES = (delivery_ends, delivery_way, delivery_options, delivery_sizes)

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from roles.kit import failpoints
 from roles.kit.kept import Keeping
-from roles.kit.parcels import Mark, Results
+from roles.kit.parcels import Mark
 from roles.kit.spec import Place, ProcessSpec
 
 
@@ -32,8 +32,11 @@ class Passer(Protocol):
 
     results: list[Any]
 
-    def pass_on(self, header: Results | Mark, items: list[Any]) -> None:
-        """Send results, or a mark, to the sink."""
+    def pass_results(self, source: bytes, tasks: list[int], counts: list[int] | None) -> int:
+        """Send the results of the first of these tasks, as many as make a message; how many tasks that are."""
+
+    def pass_mark(self, mark: Mark) -> None:
+        """Send a mark to the sink."""
 
 
 def _nothing(step: str) -> None:

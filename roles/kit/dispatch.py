@@ -70,7 +70,8 @@ class Dispatch:
     """The state of one source. Whoever holds it sends what it gives out. `now_ns` is any steady clock.
 
     `done` are the positions that an earlier incarnation knew to be over, `aside` of them set aside; `blamed` says for
-    how many deaths each task is to blame. `given` counts tasks, `again` those that were given once more.
+    how many deaths each task is to blame. `given` counts tasks, `again` those that were given once more. No more than
+    `most` tasks are given together; whoever sees how large they are may change it at any time.
     """
 
     def __init__(
@@ -87,8 +88,8 @@ class Dispatch:
         self.aside = len(aside)
         self.again = 0
         self.blamed = dict(blamed or {})
+        self.most = most
         self._window = window
-        self._most = most
         self._workers: dict[bytes, Worker] = {}
         self._turn: deque[bytes] = deque()
         self._items: dict[int, Any] = {}
@@ -199,7 +200,7 @@ class Dispatch:
             return 0
         ahead = max(LEAST_AHEAD, AHEAD_NS // worker.task_ns) if worker.task_ns else 1
         room = min(ahead - worker.backlog, self._window - len(worker.held), worker.size)
-        return min(room, self._most)
+        return min(room, self.most)
 
     def _holds_up(self, worker: Worker, left: int, now_ns: int) -> bool:
         """Whether the others would have done all that is left before this worker had done one task more."""
@@ -225,15 +226,25 @@ class Dispatch:
         self.given += len(positions)
         return self._handed(name, positions, items, now_ns)
 
+    def next_again(self, most: int) -> list[Any]:
+        """The tasks that `give_again` would give next, so many at the most."""
+        positions = self._take_waiting(most)
+        self._waiting.extendleft(reversed(positions))
+        return [self._items[position] for position in positions]
+
     def give_again(self, name: bytes, room: int, now_ns: int) -> Given | None:
         """Have a worker given tasks that wait again; None where none does."""
-        positions: list[int] = []
-        while len(positions) < room and self.waits_again:
-            positions.append(self._waiting.popleft())
+        positions = self._take_waiting(room)
         if not positions:
             return None
         self.again += len(positions)
         return self._handed(name, positions, [self._items[position] for position in positions], now_ns)
+
+    def _take_waiting(self, most: int) -> list[int]:
+        positions: list[int] = []
+        while len(positions) < most and self.waits_again:
+            positions.append(self._waiting.popleft())
+        return positions
 
     def _handed(self, name: bytes, positions: Sequence[int], items: list[Any], now_ns: int) -> Given:
         worker = self._workers[name]

@@ -1,9 +1,11 @@
-"""What can be wrong with a message: too large to send, or more frames than are meant."""
+"""How large messages may be, what is shared out over several, and what else can be wrong with one."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
+import msgspec
 import zmq
 
 from roles.kit.spec import PortSpec
@@ -25,6 +27,20 @@ def refuse_larger(spec: PortSpec, size_bytes: int, item: Any) -> None:
         )
 
 
+def as_many_as_fit(
+    count: int, make: Callable[[int], list[bytes]], most_bytes: int
+) -> tuple[int, list[bytes]]:
+    """How many of `count` items, the first ones, go into one message, and its frames as `make` makes them.
+
+    No frame is larger than `most_bytes`, but where one item alone is: that is for the caller to refuse.
+    """
+    frames = make(count)
+    while count > 1 and (size_bytes := max(map(len, frames))) > most_bytes:
+        count = max(1, min(count // 2, count * most_bytes // size_bytes))
+        frames = make(count)
+    return count, frames
+
+
 def drain(socket: zmq.Socket[bytes]) -> None:
     """Read the other frames of the message of which one has been read: they are all there."""
     while socket.get(zmq.RCVMORE):
@@ -33,5 +49,7 @@ def drain(socket: zmq.Socket[bytes]) -> None:
 
 def _briefly(item: Any) -> str:
     """The beginning of an item, for an error; its text may be as large as it."""
+    if isinstance(item, msgspec.Raw):
+        item = bytes(memoryview(item)[:_SHOWN_CHARACTERS])
     text = repr(item[:_SHOWN_CHARACTERS] if isinstance(item, str | bytes) else item)
     return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}…"

@@ -1,13 +1,15 @@
 """The outlet of a source whose tasks are acknowledged: a ROUTER that gives each to a worker until it is done for good.
 
-`Dispatch` decides; this port hears and sends. What is over stands in a journal beside the run's other files, so that an
+`Dispatch` decides; this port hears and sends. No message is larger than the endpoint allows, nor than `PARCEL_BYTES`
+but for a task that is so by itself: it is packed before anybody is given it, and where it turns out too large, only the
+first tasks of it go. What is over stands in a journal beside the run's other files, so that an
 incarnation to come need not give it again.
 """
 
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import islice
 from time import monotonic_ns
 from typing import Any, Final
@@ -19,6 +21,7 @@ from roles.kit import messages, parcels
 from roles.kit.batches import packing
 from roles.kit.control import Finish
 from roles.kit.dispatch import GUILTY_AFTER, MOST_IN_PARCEL, Dispatch, Given
+from roles.kit.frames import as_many_as_fit, refuse_larger
 from roles.kit.journal import Journal
 from roles.kit.pace import Pace
 from roles.kit.parcels import Acks, Done, Mark, Parcel
@@ -47,7 +50,9 @@ class Give(Push):
         self._fail = delivery.fail
         self._packing = packing(self.spec.codec)
         self._journal = Journal(delivery.folder / f"{delivery.process}.journal")
-        self._most = self.spec.batch if self.spec.batch > 1 else MOST_IN_PARCEL
+        most = self.spec.batch if self.spec.batch > 1 else MOST_IN_PARCEL
+        self._most = min(most, parcels.most_named(self.spec.max_message_bytes))
+        self._most_bytes = min(parcels.PARCEL_BYTES, self.spec.max_message_bytes)
         self._dispatch = Dispatch(
             self.spec.window,
             most=self._most,
@@ -173,16 +178,31 @@ class Give(Push):
 
     def _give_waiting(self, worker: bytes, room: int) -> None:
         items = self._waiting[:room]
-        del self._waiting[:room]
-        positions = range(self._position + 1, self._position + 1 + len(items))
-        self._position += len(items)
-        if positions.start <= self._resumes_to:
-            left = self._dispatch.skip(positions)
-            items = [items[position - positions.start] for position in left]
-            if left:
-                self._send_parcel(self._dispatch.give(worker, left, items, monotonic_ns()))
-        else:
-            self._send_parcel(self._dispatch.give(worker, positions, items, monotonic_ns()))
+        positions: Sequence[int] = range(self._position + 1, self._position + 1 + len(items))
+        if self._position < self._resumes_to:
+            first, positions = self._position + 1, self._dispatch.skip(positions)
+            if not positions:
+                self._go_on(len(items))
+                return
+            items = [items[position - first] for position in positions]
+        count, payload = self._pack(items)
+        self._go_on(positions[count - 1] - self._position)
+        if count == 1:  # who is refused is not in the way of the others
+            refuse_larger(self.spec, len(payload), items[0])
+        given = self._dispatch.give(worker, positions[:count], items[:count], monotonic_ns())
+        self._send_parcel(given, payload)
+
+    def _go_on(self, count: int) -> None:
+        """So many of those that wait have had their turn."""
+        del self._waiting[:count]
+        self._position += count
+
+    def _pack(self, items: list[Any]) -> tuple[int, bytes]:
+        """How many of these make a parcel, and its payload; the next one is tried with as many as should fit."""
+        join = self._packing.join
+        count, (payload,) = as_many_as_fit(len(items), lambda some: [join(items[:some])], self._most_bytes)
+        self._dispatch.most = max(1, min(self._most, self._most_bytes * count // len(payload)))
+        return count, payload
 
     def _give_again(self) -> None:
         dispatch = self._dispatch
@@ -190,12 +210,13 @@ class Give(Push):
             found = self._room()
             if found is None:
                 return
-            given = dispatch.give_again(*found, monotonic_ns())
-            if given is not None:
-                self._send_parcel(given)
+            worker, room = found
+            count, payload = self._pack(dispatch.next_again(room))
+            given = dispatch.give_again(worker, count, monotonic_ns())
+            assert given is not None
+            self._send_parcel(given, payload)
 
-    def _send_parcel(self, given: Given) -> None:
-        payload = self._packing.join(given.items)
+    def _send_parcel(self, given: Given, payload: bytes) -> None:
         header = parcels.encode(Parcel(given.number, self._delivery.slot, as_runs(given.positions)))
         self._note_counts()
         self.words[self._bytes_sent_at] += len(payload)

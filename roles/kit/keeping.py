@@ -14,7 +14,7 @@ import zmq
 
 from roles.kit import parcels
 from roles.kit.batches import packing
-from roles.kit.parcels import Acks, Mark, Results
+from roles.kit.parcels import Mark, Results
 from roles.kit.pipeline import Pull
 from roles.kit.ports import MALFORMED, NOBLOCK, Ended
 from roles.kit.positions import Runs, as_runs, rows
@@ -57,6 +57,7 @@ class Keep(Pull):
         acks.set(zmq.PROBE_ROUTER, 1)
         acks.set(zmq.IMMEDIATE, 1)
         acks.set(zmq.ROUTER_HANDOVER, 1)
+        acks.set(zmq.MAXMSGSIZE, self.spec.max_message_bytes)
         acks.set_hwm(0)
         self.acks = self._acks_socket = acks
 
@@ -252,8 +253,8 @@ class Keep(Pull):
             self._unwritten.clear()
             self._payloads.clear()
         for source in dict.fromkeys([*self._acks, *self._marks]):
-            told = Acks(_runs_of(self._acks.get(source, [])), self._marks.get(source, []))
-            self._acks_socket.send_multipart([source.encode(), parcels.encode(told)])
+            for frame in parcels.acks(_runs_of(self._acks.get(source, [])), self._marks.get(source, [])):
+                self._acks_socket.send_multipart([source.encode(), frame])
         if self._acks:
             self._fail("sink.after_ack")
         self._acks.clear()

@@ -13,6 +13,7 @@ given before it and is not acknowledged by then was lost on the way.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import msgspec
@@ -24,6 +25,14 @@ HAND_BITS: Final = 40
 
 LAST_MARK: Final = 1 << 62
 """The number of the mark that a worker passes on by itself when it takes no more."""
+
+_ROW_BYTES: Final = 18
+_ROWS_IN_ACKS: Final = 50
+_MARKS_IN_ACKS: Final = 4
+_REST_OF_HEADER_BYTES: Final = 64
+
+PARCEL_BYTES: Final = 1 << 20
+"""A parcel of several tasks is no larger, so that no worker has much in its hands that others could do."""
 
 WORKER: Final = b"W/"
 SINK: Final = b"S/"
@@ -89,3 +98,19 @@ def hand(slot: int, position: int) -> int:
 def position_in_hand(word: int, slot: int) -> int:
     """The position of a task in hand where it is one of this source's; else 0."""
     return word & ((1 << HAND_BITS) - 1) if word >> HAND_BITS == slot + 1 else 0
+
+
+def most_named(most_bytes: int) -> int:
+    """So many tasks a parcel's header can name in a frame of this size, however scattered they are."""
+    return max(1, (most_bytes - _REST_OF_HEADER_BYTES) // _ROW_BYTES)
+
+
+def acks(runs: Runs, marks: Sequence[tuple[bytes, int]] = ()) -> Iterator[bytes]:
+    """Acknowledgements as messages of `LEAST_MESSAGE_BYTES` at the most.
+
+    Marks come last: what was given before one and is not acknowledged when it has passed is lost.
+    """
+    for first in range(0, len(runs), 2 * _ROWS_IN_ACKS):
+        yield encode(Acks(runs[first : first + 2 * _ROWS_IN_ACKS]))
+    for first in range(0, len(marks), _MARKS_IN_ACKS):
+        yield encode(Acks([], list(marks[first : first + _MARKS_IN_ACKS])))

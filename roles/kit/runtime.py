@@ -22,6 +22,7 @@ import zmq
 from roles.kit import calls, messages, spec
 from roles.kit.calls import HaltError, SetupError
 from roles.kit.control import Control, Finish
+from roles.kit.frames import TooLarge
 from roles.kit.histogram import Histogram
 from roles.kit.limits import which
 from roles.kit.pipeline import Pull, Push
@@ -262,6 +263,8 @@ class Runtime:
         item = self._item_in_hand()
         limit = which(error, self._context)
         text = f"{type(error).__name__}: {error}" + (f": {limit}" if limit else "")
+        if isinstance(error, TooLarge) and self._process.role in BUILT_IN:  # all of the way there is ours
+            return self._fail(messages.Failed(kind="raised", text=text, item=item), None)
         error.__traceback__ = from_the_users_code_on(error.__traceback__)
         told = messages.Failed(
             kind="raised", text=text, item=item, traceback="".join(traceback.format_exception(error))

@@ -28,6 +28,10 @@ SOCKETS_TOKEN = "{sockets}"  # noqa: S105 - a placeholder, not a secret
 """Stands in planned ipc addresses for the run's private socket directory."""
 
 
+LEAST_MESSAGE_BYTES = 1024
+"""Where delivery is acknowledged no endpoint may allow less: a header is one frame, and acknowledgements are no larger.
+"""
+
 MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 """No message is larger unless its endpoint says so."""
 

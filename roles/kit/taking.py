@@ -7,7 +7,8 @@ when a parcel is worked through or some time has passed. A worker without an out
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from itertools import accumulate
 from time import monotonic_ns
 from typing import Any, Final
 
@@ -17,10 +18,11 @@ from roles.kit import parcels
 from roles.kit.batches import packing
 from roles.kit.control import Finish
 from roles.kit.delivery import Delivery, Passer
-from roles.kit.parcels import Acks, Done, Mark, Results
+from roles.kit.frames import TooLarge, as_many_as_fit, refuse_larger
+from roles.kit.parcels import Done, Mark, Results
 from roles.kit.pipeline import Pull, Push
 from roles.kit.ports import LARGE_BYTES, MALFORMED, NOBLOCK, Ended
-from roles.kit.positions import as_runs, in_runs
+from roles.kit.positions import Runs, as_runs, in_runs
 from roles.kit.slot import BELL, HAND, State, port_base
 
 YOUNG_NS: Final = 10_000_000
@@ -60,17 +62,41 @@ class Pass(Push):
         if self._delivery.taker is not None:
             self._delivery.taker.conclude()
 
-    def pass_on(self, header: Results | Mark, items: list[Any]) -> None:
-        """Send results, or a mark, to the sink; waits for room, and as long as the port is held; raises Finish."""
+    def pass_results(self, source: bytes, tasks: list[int], counts: list[int] | None) -> int:
+        """Send the results of the first of these tasks, as many as make a message; how many tasks that are.
+
+        `counts` says how many results each has, None that it is one. Waits for room, and as long as the port is held;
+        raises Finish, and TooLarge where the first task's results alone are more than the endpoint allows.
+        """
+        results, join, most_bytes = self.results, self._packing.join, self.spec.max_message_bytes
+        ends = None if counts is None else list(accumulate(counts))
+
+        def make(some: int) -> list[bytes]:
+            end = some if ends is None else ends[some - 1]
+            header = Results(source, as_runs(tasks[:some]), None if counts is None else counts[:some])
+            return [parcels.encode(header), join(results[:end]) if end else b""]
+
+        count, frames = as_many_as_fit(len(tasks), make, most_bytes)
+        end = count if ends is None else ends[count - 1]
+        if count == 1:
+            refuse_larger(self.spec, len(frames[1]), results[0] if end == 1 else results[:end])
+        self._send_on(frames, end)
+        del results[:end]
+        return count
+
+    def pass_mark(self, mark: Mark) -> None:
+        """Send a mark behind the results; waits as they do."""
+        self._send_on([parcels.encode(mark), b""], 0)
+
+    def _send_on(self, frames: list[bytes], items: int) -> None:
         if self.words[BELL] != self.control.heard:
             self.control.hear()
         self.control.await_release(self.name, self.index)
-        payload = self._packing.join(items) if items else b""
-        self._count_sent(len(items), len(payload))
-        frames = [parcels.encode(header), payload]
+        size_bytes = len(frames[1])
+        self._count_sent(items, size_bytes)
         while True:
             try:
-                self.socket.send_multipart(frames, NOBLOCK, len(payload) < LARGE_BYTES)
+                self.socket.send_multipart(frames, NOBLOCK, size_bytes < LARGE_BYTES)
             except zmq.Again:
                 self._await(State.SENDING, zmq.POLLOUT)
             else:
@@ -96,6 +122,7 @@ class Take(Pull):
         self._done: list[int] = []
         self._counts: list[int] = []
         self._first_done_ns = 0
+        self._is_stuck = False
         identity = self._delivery.identity(parcels.WORKER)
         self.socket.set(zmq.ROUTING_ID, identity)
         self.socket.set(zmq.PROBE_ROUTER, 1)
@@ -177,7 +204,7 @@ class Take(Pull):
         But not where the role has failed with a task in hand: then the coordinator tells what is to blame. Nor at the
         end of the stream, when nothing is left.
         """
-        if self._in_hand < 0:
+        if self._in_hand < 0 and not self._is_stuck:
             self.words[self._hand_at] = 0
             if self.name not in self.control.ended:
                 self._pass_last_marks()
@@ -212,24 +239,40 @@ class Take(Pull):
         done, passer = self._done, self._delivery.passer
         if not done:
             return
-        runs = as_runs(done)
         self._fail("worker.before_send")
         if passer is None:
-            self.socket.send_multipart([self._source, parcels.encode(Acks(runs))])
+            self._acknowledge(self._source, as_runs(done))
         else:
-            self._pass_results(passer, runs)
+            self._pass_results(passer)
         self._fail("worker.after_send")
         done.clear()
         self._counts.clear()
 
-    def _pass_results(self, passer: Passer, runs: list[int]) -> None:
-        """What a task in the middle has sent stays behind for it."""
-        count = self._counts[-1] if self._counts else len(self._done)
-        ones = not self._counts or self._counts == list(range(1, count + 1))
-        counts = None if ones else [b - a for a, b in zip([0, *self._counts], self._counts, strict=False)]
-        results = passer.results
-        passer.pass_on(Results(self._source, runs, counts), results[:count])
-        del results[:count]
+    def _acknowledge(self, source: bytes, runs: Runs, marks: Sequence[tuple[bytes, int]] = ()) -> None:
+        for frame in parcels.acks(runs, marks):
+            self.socket.send_multipart([source, frame])
+
+    def _pass_results(self, passer: Passer) -> None:
+        """What a task in the middle has sent stays behind for it.
+
+        A task whose results are too large is in hand again: it is to blame, and what was done before it is passed on.
+        """
+        done, ends = self._done, self._counts
+        ones = not ends or ends == list(range(1, len(ends) + 1))
+        counts = None if ones else [b - a for a, b in zip([0, *ends], ends, strict=False)]
+        while done:
+            try:
+                passed = passer.pass_results(self._source, done, counts)
+            except TooLarge:
+                self._is_stuck = True
+                self.words[self._hand_at] = parcels.hand(self._slot, done[0])
+                raise
+            del done[:passed]
+            if counts is not None:
+                del counts[:passed]
+            if ends:
+                gone = ends[passed - 1]
+                ends[:] = [end - gone for end in ends[passed:]]
 
     def _next_parcel(self) -> None:
         """The last parcel is done: get hold of the next; raises Finish or Ended where none will come."""
@@ -264,6 +307,6 @@ class Take(Pull):
     def _pass_mark(self, source: bytes, mark: Mark) -> None:
         me = self._delivery.identity(parcels.WORKER)
         if self._delivery.passer is None:
-            self.socket.send_multipart([source, parcels.encode(Acks([], [(me, mark.number)]))])
+            self._acknowledge(source, [], [(me, mark.number)])
         else:
-            self._delivery.passer.pass_on(Mark(mark.number, source, me), [])
+            self._delivery.passer.pass_mark(Mark(mark.number, source, me))

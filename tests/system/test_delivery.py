@@ -187,6 +187,99 @@ def test_a_task_has_none_or_many_results(project):
     assert (outcome.links["tasks"]["received"], outcome.links["results"]["received"]) == (300, 300)
 
 
+LIMITED = (
+    "{address: ipc, delivery: at_least_once}, results: ipc",
+    "{address: ipc, LIMIT, delivery: at_least_once}, results: {address: ipc, LIMIT}",
+)
+SIZED = """
+SIZES = {sizes}
+
+
+def texts():
+    for number in range(600):
+        yield [number, "x" * SIZES[number % len(SIZES)]]
+
+
+def grown(item):
+    return [item[0], item[1] * 40]
+"""
+
+
+def limited(limit: str, **changes: str) -> str:
+    """The pipeline, with messages of so many bytes at the most."""
+    text = pipeline(**changes)
+    assert LIMITED[0] in text
+    return text.replace(*LIMITED).replace("LIMIT", f"max_message: {limit}")
+
+
+def test_no_message_is_larger_than_its_endpoint_allows(project):
+    """Neither those of tasks, nor of results, nor of what is given again; small ones before let many into a parcel."""
+    sizes = [10] * 60 + [1000, 3000, 10, 2000, 1500, 2900, 3000, 1200] * 5
+    project.write("mine.py", SIZED.format(sizes=sizes))
+    project.topology(limited("4KiB", ventilator="params: {call: 'mine:texts'}"))
+    run = project.start(environment={"ORCHESTRATOR_FAIL": "worker-1@worker.before_send:9=kill"})
+    outcome = run.outcome().passed()
+    assert run.events("ProcessEnded", process="worker-1", signal="SIGKILL")
+    assert sorted(done(project)) == [[number, "x" * sizes[number % 100]] for number in range(600)]
+    tasks = outcome.links["tasks"]
+    assert (tasks["sent"], tasks["received"], tasks["foreign"]) == (600, 600, 0)
+
+
+def test_results_larger_than_their_tasks_are_split(project):
+    sizes = [0, 25, 50, 75, 90]
+    project.write("mine.py", SIZED.format(sizes=sizes))
+    project.topology(
+        limited("4KiB", ventilator="params: {call: 'mine:texts'}", worker='params: {call: "mine:grown"}')
+    )
+    project.run().passed()
+    assert sorted(done(project)) == [[n, "x" * 40 * sizes[n % 5]] for n in range(600)]
+
+
+@pytest.mark.parametrize("who", ["ventilator-1", "worker-1"])
+def test_an_item_too_large_fails_its_sender(project, who):
+    """What was given before it is done; the error names item, size and key."""
+    sizes = [10] * 50 + ([5000] if who == "ventilator-1" else [200])
+    project.write("mine.py", SIZED.format(sizes=sizes))
+    project.topology(
+        limited(
+            "4KiB",
+            ventilator="params: {call: 'mine:texts'}",
+            worker='params: {call: "mine:grown"}',
+            replicas="replicas: 1",
+            restart="restart: no",
+        )
+    )
+    outcome = project.run()
+    assert outcome.exit_code == 1
+    (problem,) = [one for one in outcome.problems if one["process"] == who]
+    key = "tasks" if who == "ventilator-1" else "results"
+    assert "TooLarge: cannot send " in problem["text"]
+    assert '[50,"xxx' in problem["text"]
+    assert (
+        f"bytes, and '{key}' allows 4,096 (send less at a time, or write a larger max_message"
+        in problem["text"]
+    )
+    assert "Traceback" not in (outcome.run_dir / "logs" / f"{who}.log").read_text()
+    assert outcome.links["tasks"]["foreign"] == 0
+
+
+def test_a_task_with_too_large_a_result_is_set_aside(project):
+    sizes = [10] * 50 + [200] + [10] * 549
+    project.write("mine.py", SIZED.format(sizes=sizes))
+    project.topology(
+        limited(
+            "4KiB",
+            ventilator="params: {call: 'mine:texts'}",
+            worker='params: {call: "mine:grown"}',
+        )
+    )
+    outcome = project.run()
+    (problem,) = [one for one in outcome.problems if "set aside" in one["text"]]
+    assert problem["text"].startswith("tasks: task 51 of ventilator-1 is set aside: 3 workers died with it")
+    kept = sorted(number for number, _ in done(project))
+    assert kept == [number for number in range(600) if number != 50]
+
+
 def test_workers_without_an_outlet_acknowledge_by_themselves(project):
     project.write(
         "mine.py",
