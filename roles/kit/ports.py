@@ -6,10 +6,10 @@ for who needs it.
 
 Every port writes two counts into its slot: `sent` before the send, `received` when the item has been
 *handled*, that is when the next one is asked for. A process that dies thus leaves exact books: what it held
-counts as not received. The loops of `outlets` and `inlets` keep bound methods and counters in locals, and do what need not be done for
-each message once in a few: they look whether the bell in the slot has rung, and write numbers of bytes, when a count
-is `due`, which is soon where messages take long, and at once where something is said. What is spent here is spent on
-every message.
+counts as not received. The loops of `outlets` and `inlets` keep bound methods and counters in locals, and do what
+need not be done for each message once in a few: they look whether the bell in the slot has rung, and write numbers
+of bytes, when a count is `due`, which is soon where messages take long, and at once where something is said. What is
+spent there is spent on every message.
 """
 
 from __future__ import annotations
