@@ -10,7 +10,7 @@ import os
 import pytest
 from harness import Project
 
-RUNS = int(os.environ.get("SYSTEM_TEST_RUNS", "10"))
+RUNS = int(os.environ.get("SYSTEM_TEST_RUNS", "5"))
 MESSAGES = 100_000
 
 LOAD = """\
