@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from chaos import acts, orphans, topologies, wires
+from chaos import acts, kills, orphans, topologies, wires
 from chaos.gate import dice
+from chaos.harness import Project
 
 ROOT = Path(__file__).resolve().parents[2]
 AMOUNT = int(os.environ.get("CHAOS_TIMES", "1"))
@@ -98,6 +99,27 @@ def test_a_role_that_ends_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_memory_that_grows_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(wires, "MORE_BYTES", -(2**40))
     assert "its memory grew" in wires.play(acts.Sink, "1", 100).faults[0]
+
+
+@pytest.mark.slow
+def test_tasks_that_nobody_gives_again_are_seen(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The gate's short round is `tests/system/test_delivery.py`'s."""
+    real = kills.pipeline
+
+    def giving_nothing_again(**changes: str) -> str:
+        text = real(**changes).replace("delivery: at_least_once, window: 256", "delivery: best_effort")
+        text = text.replace("roles.functions:echo", "slow:echo")  # so that a worker has something in hand
+        expect = 'expect: {tasks.lost: ">= 0", results.lost: ">= 0", worker.exit_code: [0, SIGKILL]}'
+        return text.replace("    p:\n", f"    p:\n      {expect}\n")
+
+    monkeypatch.setattr(kills, "pipeline", giving_nothing_again)
+    monkeypatch.setattr(kills, "_VICTIMS", ("worker-1", "worker-2", "worker-3"))
+    project = Project(tmp_path)
+    project.write("slow.py", "import time\n\ndef echo(task):\n    time.sleep(0.001)\n    return task\n")
+    tally = kills.play(project, "1", 3, 6000)
+    project.close()
+    assert tally.tried == 3
+    assert "of 6000 tasks have no result" in "".join(tally.faults)
 
 
 CUTS = {
