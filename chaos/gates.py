@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from chaos import kills, orphans, topologies, wires
+from chaos import failpoints, kills, orphans, topologies, wires
 from chaos.gate import Gate
 
-GATES: tuple[Gate, ...] = (topologies.GATE, wires.GATE, orphans.GATE, kills.GATE)
+GATES: tuple[Gate, ...] = (topologies.GATE, wires.GATE, orphans.GATE, kills.GATE, failpoints.GATE)
 
 FUZZED = ("topologies", "wires")
 """Those that `make fuzz` goes round: what comes from outside, made by chance."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from chaos import acts, kills, orphans, topologies, wires
+from chaos import acts, failpoints, kills, orphans, topologies, wires
 from chaos.gate import dice
 from chaos.harness import Project
 
@@ -122,6 +122,30 @@ def test_tasks_that_nobody_gives_again_are_seen(monkeypatch: pytest.MonkeyPatch,
     assert "of 6000 tasks have no result" in "".join(tally.faults)
 
 
+def mutated(folder: Path, cuts: list[tuple[str, str, str]]) -> Path:
+    """A copy of the programs in which a protection is taken away: by file, what it is and what is there instead."""
+    for package in ("orchestrator", "roles"):
+        shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
+    for name, protection, nothing in cuts:
+        source = (folder / name).read_text()
+        assert protection in source
+        (folder / name).write_text(source.replace(protection, nothing, 1))
+    return folder
+
+
+@pytest.mark.slow
+def test_what_is_acknowledged_before_it_is_synced_is_missed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The gate's short round is `tests/system/test_delivery.py`'s."""
+    cut = ("roles/kit/kept.py", "        self._ledger.sync()\n", "")
+    monkeypatch.setenv("PYTHONPATH", str(mutated(tmp_path / "mutant", [cut])))
+    project = Project(tmp_path)
+    tally = failpoints.play(project, ("sink.before_ack",), 3, action="power")
+    project.close()
+    assert "tasks have no result" in "".join(tally.faults)
+
+
 CUTS = {
     "local": [
         ("roles/kit/leash.py", "    parent = os.getppid()\n", "    return\n"),
@@ -144,15 +168,10 @@ CUTS = {
 
 @pytest.mark.parametrize("engine", CUTS)
 def test_without_the_leash_somebody_is_left(tmp_path: Path, engine: str) -> None:
-    mutant, folder = tmp_path / "mutant", tmp_path / "project"
+    folder = tmp_path / "project"
     folder.mkdir()
     orphans.write(folder)
-    for package in ("orchestrator", "roles"):
-        shutil.copytree(ROOT / package, mutant / package, ignore=shutil.ignore_patterns("__pycache__"))
-    for name, protection, nothing in CUTS[engine]:
-        source = (mutant / name).read_text()
-        assert protection in source
-        (mutant / name).write_text(source.replace(protection, nothing, 1))
+    mutant = mutated(tmp_path / "mutant", CUTS[engine])
     # With this seed it is killed at work, and some of its processes are stopped.
     moment, _, left = orphans.kill_one(folder, dice("mutant/1"), engine=engine, number=1, path=str(mutant))
     assert "after Go" in moment

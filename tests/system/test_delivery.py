@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
+import random
 import signal
 
 import pytest
 from harness import ENGINES, wait_until
 
-from chaos import kills
+from chaos import failpoints, kills
 from chaos.kills import RESTART, lines, pipeline
 from orchestrator.run.requests import Down, Restart, Scale
 
@@ -66,18 +68,15 @@ STEPS = (
 @pytest.mark.parametrize("number", [1, 2, 3], ids=["first", "middle", "last"])
 def test_each_step_of_the_protocol_outlives_a_kill(project, steps, number):
     """At the first, a middle and the last of three messages, each of them one task; all three roles die there."""
-    project.topology(pipeline(ventilator="params: {count: 3, rate: 25}", replicas="replicas: 1"))
-    fail = ",".join(f"{step}:{number}=kill" for step in steps if step)
-    run = project.start(environment={"ORCHESTRATOR_FAIL": fail})
-    outcome = run.outcome().passed()
-    assert sorted(done(project)) == [1, 2, 3]
-    assert outcome.links["tasks"]["received"] == 3
-    killed = {event["process"] for event in run.events("ProcessEnded", signal="SIGKILL")}
-    roles = {"source": "ventilator-1", "worker": "worker-1", "sink": "sink-1"}
-    # What an earlier death of another role has made one message of two is not there a third time.
-    wanted = {roles[step.partition(".")[0]] for step in steps if step}
-    assert killed == wanted if number == 1 else killed <= wanted
-    assert killed
+    tally = failpoints.play(project, tuple(filter(None, steps)), number)
+    assert tally.faults == []
+    assert tally.tried
+
+
+def test_every_step_of_the_protocol_is_among_them():
+    assert sorted(filter(None, itertools.chain(*STEPS))) == sorted(failpoints.STEPS)
+    mixed = list(itertools.chain(*failpoints.trios(random.Random(SEED))))
+    assert sorted(mixed) == sorted(failpoints.STEPS)
 
 
 def test_what_was_written_down_and_not_acknowledged_is_not_done_again(project):
