@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from chaos import failpoints, kills, orphans, topologies, wires
+from chaos import failpoints, kills, orphans, strangers, topologies, wires
 from chaos.gate import Gate
 
-GATES: tuple[Gate, ...] = (topologies.GATE, wires.GATE, orphans.GATE, kills.GATE, failpoints.GATE)
+GATES: tuple[Gate, ...] = (
+    topologies.GATE,
+    wires.GATE,
+    orphans.GATE,
+    kills.GATE,
+    failpoints.GATE,
+    strangers.GATE,
+)
 
 FUZZED = ("topologies", "wires")
 """Those that `make fuzz` goes round: what comes from outside, made by chance."""

@@ -6,12 +6,15 @@ import os
 import random
 import shutil
 from pathlib import Path
+from types import ModuleType
 
 import pytest
+import zmq
 
-from chaos import acts, failpoints, kills, orphans, topologies, wires
-from chaos.gate import dice
+from chaos import acts, failpoints, kills, orphans, strangers, topologies, wires
+from chaos.gate import Tally, dice
 from chaos.harness import Project
+from roles.kit import curve, guard
 
 ROOT = Path(__file__).resolve().parents[2]
 AMOUNT = int(os.environ.get("CHAOS_TIMES", "1"))
@@ -144,6 +147,28 @@ def test_what_is_acknowledged_before_it_is_synced_is_missed(
     tally = failpoints.play(project, ("sink.before_ack",), 3, action="power")
     project.close()
     assert "tasks have no result" in "".join(tally.faults)
+
+
+def anybody(*_: object, **__: object) -> str:
+    return "node"
+
+
+def let_in_unasked(one: zmq.Socket[bytes], secret: bytes, domain: str) -> None:
+    one.set(zmq.CURVE_SERVER, 1)
+    one.set(zmq.CURVE_SECRETKEY, secret)
+    one.set_string(zmq.ZAP_DOMAIN, domain)
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "instead"), [(guard, "whose", anybody), (curve, "let_in", let_in_unasked)]
+)
+def test_a_stranger_who_gets_in_is_seen(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, module: ModuleType, name: str, instead: object
+) -> None:
+    """By a list that is not read, or by a question that is not needed. The gate's short rounds are other tests."""
+    monkeypatch.setattr(module, name, instead)
+    with pytest.raises(AssertionError, match="let in: "):
+        strangers.at_door(tmp_path, "PULL", dice("1"), Tally())
 
 
 CUTS = {
