@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chaos import failpoints, kills, orphans, strangers, topologies, wires
+from chaos import failpoints, feeds, kills, orphans, strangers, topologies, wires
 from chaos.gate import Gate
 
 GATES: tuple[Gate, ...] = (
@@ -12,6 +12,7 @@ GATES: tuple[Gate, ...] = (
     kills.GATE,
     failpoints.GATE,
     strangers.GATE,
+    feeds.GATE,
 )
 
 FUZZED = ("topologies", "wires")

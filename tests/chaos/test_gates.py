@@ -11,7 +11,7 @@ from types import ModuleType
 import pytest
 import zmq
 
-from chaos import acts, failpoints, kills, orphans, strangers, topologies, wires
+from chaos import acts, failpoints, feeds, kills, orphans, strangers, topologies, wires
 from chaos.gate import Tally, dice
 from chaos.harness import Project
 from roles.kit import curve, guard
@@ -169,6 +169,17 @@ def test_a_stranger_who_gets_in_is_seen(
     monkeypatch.setattr(module, name, instead)
     with pytest.raises(AssertionError, match="let in: "):
         strangers.at_door(tmp_path, "PULL", dice("1"), Tally())
+
+
+@pytest.mark.slow
+def test_gaps_that_are_not_told_are_seen(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The gate's short round is `tests/system/test_feeds_under_faults.py`'s."""
+    monkeypatch.setattr(feeds, "_gaps", lambda *_: (1_000_000, 30))
+    project = Project(tmp_path)
+    tally = feeds.subscriber_killed(project, "1")
+    project.close()
+    assert tally.tried
+    assert "1000000 were missed in truth" in "".join(tally.faults)
 
 
 CUTS = {
