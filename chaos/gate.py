@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -11,12 +12,14 @@ from dataclasses import dataclass, field
 class Tally:
     """How often something was tried, and each time that it went wrong, in words that lead to the cause.
 
-    `tried` counts in the gate's unit. `note` is what else is worth knowing, a few words.
+    `tried` counts in the gate's unit. `note` is what else is worth knowing, a few words; `counts` is what else was
+    counted, by what it is, and adds up over the rounds.
     """
 
     tried: int = 0
     faults: list[str] = field(default_factory=list)
     note: str = ""
+    counts: Counter[str] = field(default_factory=Counter)
 
     @property
     def lost(self) -> int:
@@ -28,6 +31,13 @@ class Tally:
         self.tried += other.tried
         self.faults += other.faults
         self.note = other.note or self.note
+        self.counts.update(other.counts)  # which keeps what is zero
+
+    @property
+    def told(self) -> str:
+        """The note, and what was counted."""
+        counted = (f"{count:,} {what}" for what, count in self.counts.items())
+        return "; ".join(filter(None, (self.note, ", ".join(counted))))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +83,7 @@ def rounds(
         numbers[gate.name] += 1
         tallies[gate.name].add(tally)
         told = tallies[gate.name]
-        tell(f"{gate.name}: {told.tried:,} {gate.unit}, {told.lost} went wrong; {tally.note}")
+        tell(f"{gate.name}: {told.tried:,} {gate.unit}, {told.lost} went wrong; {told.told}")
 
 
 def dice(seed: str) -> random.Random:

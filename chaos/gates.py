@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from chaos import orphans, topologies, wires
+from chaos import failpoints, feeds, kills, orphans, strangers, topologies, wires
 from chaos.gate import Gate
 
-GATES: tuple[Gate, ...] = (topologies.GATE, wires.GATE, orphans.GATE)
+GATES: tuple[Gate, ...] = (
+    topologies.GATE,
+    wires.GATE,
+    orphans.GATE,
+    kills.GATE,
+    failpoints.GATE,
+    strangers.GATE,
+    feeds.GATE,
+)
 
 FUZZED = ("topologies", "wires")
 """Those that `make fuzz` goes round: what comes from outside, made by chance."""

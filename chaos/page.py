@@ -22,7 +22,7 @@ def row(gate: Gate, tally: Tally, seed: int) -> str:
         f"{tally.tried:,} {gate.unit}",
         gate.must,
         str(tally.lost),
-        tally.note,
+        tally.told,
         str(seed),
     )
     return f"| {' | '.join(cell.replace('|', '&#124;') for cell in cells)} |"

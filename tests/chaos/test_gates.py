@@ -6,11 +6,15 @@ import os
 import random
 import shutil
 from pathlib import Path
+from types import ModuleType
 
 import pytest
+import zmq
 
-from chaos import acts, orphans, topologies, wires
-from chaos.gate import dice
+from chaos import acts, failpoints, feeds, kills, orphans, strangers, topologies, wires
+from chaos.gate import Tally, dice
+from chaos.harness import Project
+from roles.kit import curve, guard
 
 ROOT = Path(__file__).resolve().parents[2]
 AMOUNT = int(os.environ.get("CHAOS_TIMES", "1"))
@@ -100,6 +104,85 @@ def test_memory_that_grows_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "its memory grew" in wires.play(acts.Sink, "1", 100).faults[0]
 
 
+@pytest.mark.slow
+def test_tasks_that_nobody_gives_again_are_seen(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The gate's short round is `tests/system/test_delivery.py`'s."""
+    real = kills.pipeline
+
+    def giving_nothing_again(**changes: str) -> str:
+        text = real(**changes).replace("delivery: at_least_once, window: 256", "delivery: best_effort")
+        text = text.replace("roles.functions:echo", "slow:echo")  # so that a worker has something in hand
+        expect = 'expect: {tasks.lost: ">= 0", results.lost: ">= 0", worker.exit_code: [0, SIGKILL]}'
+        return text.replace("    p:\n", f"    p:\n      {expect}\n")
+
+    monkeypatch.setattr(kills, "pipeline", giving_nothing_again)
+    monkeypatch.setattr(kills, "_VICTIMS", ("worker-1", "worker-2", "worker-3"))
+    project = Project(tmp_path)
+    project.write("slow.py", "import time\n\ndef echo(task):\n    time.sleep(0.001)\n    return task\n")
+    tally = kills.play(project, "1", 3, 6000)
+    project.close()
+    assert tally.tried == 3
+    assert "of 6000 tasks have no result" in "".join(tally.faults)
+
+
+def mutated(folder: Path, cuts: list[tuple[str, str, str]]) -> Path:
+    """A copy of the programs in which a protection is taken away: by file, what it is and what is there instead."""
+    for package in ("orchestrator", "roles"):
+        shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
+    for name, protection, nothing in cuts:
+        source = (folder / name).read_text()
+        assert protection in source
+        (folder / name).write_text(source.replace(protection, nothing, 1))
+    return folder
+
+
+@pytest.mark.slow
+def test_what_is_acknowledged_before_it_is_synced_is_missed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The gate's short round is `tests/system/test_delivery.py`'s."""
+    cut = ("roles/kit/kept.py", "        self._ledger.sync()\n", "")
+    monkeypatch.setenv("PYTHONPATH", str(mutated(tmp_path / "mutant", [cut])))
+    project = Project(tmp_path)
+    tally = failpoints.play(project, ("sink.before_ack",), 3, action="power")
+    project.close()
+    assert "tasks have no result" in "".join(tally.faults)
+
+
+def anybody(*_: object, **__: object) -> str:
+    return "node"
+
+
+def let_in_unasked(one: zmq.Socket[bytes], secret: bytes, domain: str) -> None:
+    one.set(zmq.CURVE_SERVER, 1)
+    one.set(zmq.CURVE_SECRETKEY, secret)
+    one.set_string(zmq.ZAP_DOMAIN, domain)
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "instead"), [(guard, "whose", anybody), (curve, "let_in", let_in_unasked)]
+)
+def test_a_stranger_who_gets_in_is_seen(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, module: ModuleType, name: str, instead: object
+) -> None:
+    """By a list that is not read, or by a question that is not needed. The gate's short rounds are other tests."""
+    monkeypatch.setattr(module, name, instead)
+    with pytest.raises(AssertionError, match="let in: "):
+        strangers.at_door(tmp_path, "PULL", dice("1"), Tally())
+
+
+@pytest.mark.slow
+def test_gaps_that_are_not_told_are_seen(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The gate's short round is `tests/system/test_feeds_under_faults.py`'s."""
+    cut = ("roles/kit/sequence.py", "            self.missed += missed\n", "")
+    monkeypatch.setenv("PYTHONPATH", str(mutated(tmp_path / "mutant", [cut])))
+    project = Project(tmp_path)
+    tally = feeds.subscriber_killed(project, "1")
+    project.close()
+    assert tally.tried
+    assert "were missed in truth" in "".join(tally.faults)
+
+
 CUTS = {
     "local": [
         ("roles/kit/leash.py", "    parent = os.getppid()\n", "    return\n"),
@@ -122,15 +205,10 @@ CUTS = {
 
 @pytest.mark.parametrize("engine", CUTS)
 def test_without_the_leash_somebody_is_left(tmp_path: Path, engine: str) -> None:
-    mutant, folder = tmp_path / "mutant", tmp_path / "project"
+    folder = tmp_path / "project"
     folder.mkdir()
     orphans.write(folder)
-    for package in ("orchestrator", "roles"):
-        shutil.copytree(ROOT / package, mutant / package, ignore=shutil.ignore_patterns("__pycache__"))
-    for name, protection, nothing in CUTS[engine]:
-        source = (mutant / name).read_text()
-        assert protection in source
-        (mutant / name).write_text(source.replace(protection, nothing, 1))
+    mutant = mutated(tmp_path / "mutant", CUTS[engine])
     # With this seed it is killed at work, and some of its processes are stopped.
     moment, _, left = orphans.kill_one(folder, dice("mutant/1"), engine=engine, number=1, path=str(mutant))
     assert "after Go" in moment

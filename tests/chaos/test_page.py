@@ -1,6 +1,7 @@
 """The rounds, and the table that they write."""
 
 import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,14 @@ def test_each_gate_has_its_full_amount_where_there_is_time():
     assert {name: tally.tried for name, tally in tallies.items()} == {"a": 30, "b": 10}
     assert (tallies["a"].lost, tallies["a"].note) == (1, "7/a/2")
     assert sorted(seeds) == ["7/a/0", "7/a/1", "7/a/2", "7/b/0"]
+
+
+def test_what_is_counted_adds_up_and_is_told_after_the_note():
+    tally = Tally(tried=1, note="old", counts=Counter({"tasks": 600, "lost": 0}))
+    tally.add(Tally(tried=1, note="new", counts=Counter({"tasks": 500, "lost": 0})))
+    assert tally.told == "new; 1,100 tasks, 0 lost"
+    assert "| new; 1,100 tasks, 0 lost |" in row(gate(), tally, 7)
+    assert (Tally(note="n").told, Tally(counts=Counter(tasks=1)).told) == ("n", "1 tasks")
 
 
 def test_each_has_one_round_whatever_the_time():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import random
@@ -10,50 +11,19 @@ import signal
 import pytest
 from harness import ENGINES, wait_until
 
+from chaos import failpoints, kills
+from chaos.kills import RESTART, lines, pipeline
 from orchestrator.run.requests import Down, Restart, Scale
 
 pytestmark = pytest.mark.system
 
 KILLS = int(os.environ.get("DELIVERY_KILLS", "50"))
 TASKS = int(os.environ.get("DELIVERY_TASKS", "100000"))
-SEED = int(os.environ.get("DELIVERY_SEED", "1"))
-WINDOW = 256
-RESTART = "restart: {policy: on-failure, max: 100000, within: 60s, backoff: 0s}"
-PIPELINE = """
-    p:
-      endpoints: {tasks: {address: ipc, delivery: at_least_once}, results: ipc}
-      nodes:
-        ventilator: {role: ventilator, bind: tasks, params: {count: 100}, RESTART}
-        worker: {role: worker, connect: [tasks, results], replicas: 3, params: {call: "roles.functions:echo"}, RESTART}
-        sink: {role: sink, bind: results, params: {into: done.jsonl}, RESTART}
-""".replace("RESTART", RESTART)
-
-
-def pipeline(**changes: str) -> str:
-    """The pipeline with words in it replaced."""
-    text = PIPELINE
-    for old, new in changes.items():
-        words = {
-            "ventilator": "params: {count: 100}",
-            "worker": 'params: {call: "roles.functions:echo"}',
-            "sink": "params: {into: done.jsonl}",
-            "replicas": "replicas: 3",
-            "restart": RESTART,
-            "tasks": "{address: ipc, delivery: at_least_once}",
-        }
-        assert words[old] in text
-        text = text.replace(words[old], new)
-    return text
+SEED = os.environ.get("DELIVERY_SEED", "1")
 
 
 def done(project):
     return [json.loads(line) for line in (project.folder / "done.jsonl").read_text().splitlines()]
-
-
-def lines(project):
-    """How many results the sink's file has by now."""
-    path = project.folder / "done.jsonl.partial"
-    return path.read_bytes().count(b"\n") if path.exists() else 0
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -75,43 +45,13 @@ def test_a_run_without_deaths_gives_each_task_once(project, engine):
 @pytest.mark.timeout(600)
 def test_somebody_is_killed_50_times_and_each_result_is_there_once(project):
     """With `DELIVERY_KILLS`, `DELIVERY_TASKS` and `DELIVERY_SEED` it goes on for longer, and otherwise."""
-    chance = random.Random(SEED)
-    rate = 12_000
-    tasks = f"{{address: ipc, delivery: at_least_once, window: {WINDOW}}}"
-    project.topology(pipeline(tasks=tasks, ventilator=f"params: {{count: {TASKS}, rate: {rate}}}"))
-    run = project.start("--timeout", "60m")
-    run.wait_for("RunReady")
-    victims = [
-        "worker-1",
-        "worker-2",
-        "worker-3",
-        "worker-1",
-        "worker-2",
-        "worker-3",
-        "sink-1",
-        "ventilator-1",
-    ]
-    kills = dict.fromkeys(victims, 0)
-    for kill in range(KILLS):
-        due = (kill + 1) * TASKS // (KILLS + 2)
-        wait_until(
-            lambda due=due: lines(project) >= due, f"{due} results before kill {kill} (seed {SEED})", 300
-        )
-        victim = chance.choice(victims)
-        launched = run.wait_for("ProcessLaunched", process=victim, incarnation=kills[victim])
-        os.kill(launched["pid"], signal.SIGKILL)
-        kills[victim] += 1
-    outcome = run.outcome(300).passed()
-    assert len(run.events("ProcessEnded", signal="SIGKILL")) == KILLS
-    assert sorted(done(project)) == list(range(1, TASKS + 1))
-    link = outcome.links["tasks"]
-    assert (link["sent"], link["received"], link["lost"], link["unread"]) == (TASKS, TASKS, 0, 0)
-    assert outcome.links["results"]["lost"] == 0
-    # A sink takes with it what it has not written down, of all workers; what a source had given is given again unless
-    # it was acknowledged meanwhile.
-    workers = sum(kills[name] for name in ("worker-1", "worker-2", "worker-3"))
-    others = kills["sink-1"] + kills["ventilator-1"]
-    assert link["redelivered"] <= (workers + 3 * others) * WINDOW
+    tally = kills.play(project, SEED, KILLS, TASKS)
+    assert (tally.tried, tally.faults) == (KILLS, [])
+
+
+def test_a_result_that_is_lost_or_twice_there_is_seen(project):
+    (project.folder / "done.jsonl").write_text("1\n2\n2\n4\n9\n")
+    assert kills.not_once(project, 4) == (1, 2)
 
 
 STEPS = (
@@ -128,18 +68,15 @@ STEPS = (
 @pytest.mark.parametrize("number", [1, 2, 3], ids=["first", "middle", "last"])
 def test_each_step_of_the_protocol_outlives_a_kill(project, steps, number):
     """At the first, a middle and the last of three messages, each of them one task; all three roles die there."""
-    project.topology(pipeline(ventilator="params: {count: 3, rate: 25}", replicas="replicas: 1"))
-    fail = ",".join(f"{step}:{number}=kill" for step in steps if step)
-    run = project.start(environment={"ORCHESTRATOR_FAIL": fail})
-    outcome = run.outcome().passed()
-    assert sorted(done(project)) == [1, 2, 3]
-    assert outcome.links["tasks"]["received"] == 3
-    killed = {event["process"] for event in run.events("ProcessEnded", signal="SIGKILL")}
-    roles = {"source": "ventilator-1", "worker": "worker-1", "sink": "sink-1"}
-    # What an earlier death of another role has made one message of two is not there a third time.
-    wanted = {roles[step.partition(".")[0]] for step in steps if step}
-    assert killed == wanted if number == 1 else killed <= wanted
-    assert killed
+    tally = failpoints.play(project, tuple(filter(None, steps)), number)
+    assert tally.faults == []
+    assert tally.tried
+
+
+def test_every_step_of_the_protocol_is_among_them():
+    assert sorted(filter(None, itertools.chain(*STEPS))) == sorted(failpoints.STEPS)
+    mixed = list(itertools.chain(*failpoints.trios(random.Random(SEED))))
+    assert sorted(mixed) == sorted(failpoints.STEPS)
 
 
 def test_what_was_written_down_and_not_acknowledged_is_not_done_again(project):

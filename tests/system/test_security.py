@@ -9,10 +9,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from curves import INTRUDERS, PARTNERS, TOLD, as_node, is_shown_out, recorded_handshake, replay, visiting
-from harness import Outcome, Project, Run, wait_until
-from trouble import furnish, open_gate
+from harness import Outcome, Project, wait_until
 
+from chaos import strangers
+from chaos.curves import TOLD, as_node, is_shown_out, visiting
+from chaos.held import furnish, open_gate
+from chaos.strangers import GUARDED
 from roles.kit.keys import named, read_pair
 
 ENGINES = ["local", "supervisor"]
@@ -56,88 +58,14 @@ def test_patterns_of_all_kinds_pass_as_they_do_without(project: Project, engine:
     assert not (project.folder / ".keys").exists(), "a run's own keys go with it"
 
 
-HOLD = """
-    import time
-    from pathlib import Path
-
-
-    def until_told(item):
-        while not Path("more").exists():
-            time.sleep(0.01)
-        return item
-"""
-
-GUARDED = {
-    "PULL": """
-        p:
-          security: curve
-          endpoints: {door: "tcp://127.0.0.1:*", elsewhere: ipc}
-          nodes:
-            node: {role: ventilator, connect: door, params: {count: 50}}
-            server: {role: sink, bind: door, params: {call: "hold:until_told"}}
-            other: {role: ventilator, connect: elsewhere, params: {count: 1}}
-            last: {role: sink, bind: elsewhere}
-            gate: {role: "gate:Gate", depends_on: [node, other]}
-          expect: {server.received: 50}
-    """,
-    "REP": """
-        p:
-          security: curve
-          endpoints: {door: "tcp://127.0.0.1:*", elsewhere: ipc}
-          nodes:
-            node: {role: client, connect: door, params: {requests: 50, call: "hold:until_told"}}
-            server: {role: server, bind: door}
-            other: {role: ventilator, connect: elsewhere, params: {count: 1}}
-            last: {role: sink, bind: elsewhere}
-            gate: {role: "gate:Gate", depends_on: [node, other]}
-          expect: {server.received: 50}
-    """,
-    "PUB": """
-        p:
-          security: curve
-          endpoints: {door: "tcp://127.0.0.1:*", elsewhere: ipc}
-          nodes:
-            node: {role: subscriber, connect: door, params: {call: "hold:until_told"}}
-            server: {role: publisher, bind: door, params: {count: 50}}
-            other: {role: ventilator, connect: elsewhere, params: {count: 1}}
-            last: {role: sink, bind: elsewhere}
-            gate: {role: "gate:Gate", depends_on: [node, other]}
-          expect: {node.received: 50}
-    """,
-}
-"""By the kind of the socket that binds: `server` lets `node` in, and `other` has a key as well."""
-
-
-def intrude(run: Run, keys: Path, kind: str) -> None:
-    """Everybody comes once, and is shown out."""
-    (known,) = [event for event in run.events("AddressesKnown") if event["endpoint"] == "door"]
-    (address,) = known["addresses"]
-    for make in INTRUDERS.values():
-        is_shown_out(address, PARTNERS[kind], make(keys, "server", "node", "other"))
-    replay(int(address.rpartition(":")[2]), recorded_handshake(keys, "node", "server"))
-
-
 @pytest.mark.parametrize("kind", GUARDED)
 def test_nobody_else_gets_in_at_the_barrier_or_in_the_middle(project: Project, kind: str) -> None:
-    furnish(project)
-    project.write("hold.py", HOLD)
-    project.topology(GUARDED[kind])
-    assert project.call("keys").returncode == 0
-    keys = project.folder / ".keys" / "p"
-    run = project.start()
-    run.wait_for("ProcessReady", process="node-1")
-    intrude(run, keys, kind)
-    assert not run.events("RunReady"), "intruders were taken for peers"
-    open_gate(project, "start")
-    run.wait_for("RunReady")
-    intrude(run, keys, kind)
-    log = run.run_dir / "logs" / "server-1.log"
+    """The short round of the gate `strangers`, with what is told of them."""
+    under_way = strangers.visited_run(project, kind)
+    log = (under_way.run_dir / "logs" / "server-1.log").read_text()
     for why in TOLD.values():
-        wait_until(lambda why=why: why in log.read_text(), f"{why}; log: {log.read_text()}")
-    open_gate(project, "more", "end")
-    outcome = run.outcome().passed()
-    assert outcome.links["door"]["foreign"] == 0
-    told = [line for line in outcome.log("server-1").splitlines() if line.startswith("refused")]
+        assert why in log
+    told = [line for line in log.splitlines() if line.startswith("refused")]
     assert len(told) == len(set(told)), "each kind is told once"
 
 

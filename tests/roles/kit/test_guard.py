@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import errno
 import os
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import zmq
-from curves import (
+from harness import wait_until
+
+from chaos.curves import (
     DEADLINE_MS,
-    FAILED,
     INTRUDERS,
     LOOPBACK,
     PARTNERS,
@@ -22,13 +22,11 @@ from curves import (
     is_shown_out,
     make_keys,
     plain,
-    port_of,
     recorded_handshake,
     replay,
     visiting,
 )
-from harness import wait_until
-
+from chaos.doors import Bound
 from roles.kit.curve import AdmissionError, Doors
 from roles.kit.guard import MOST_TOLD, Question, Refusals, place_of, reply, whose
 from roles.kit.pipeline import Pull
@@ -123,55 +121,9 @@ def test_a_monitor_names_an_address_in_its_own_way(address: str, place: str | No
     assert place_of(address, [*known, "tcp://10.0.0.1:5"] if place == "tcp://10.0.0.1:5" else known) == place
 
 
-class Bound:
-    """A socket that is bound under CURVE, as `server`, for `node`; there is a key of `other` too."""
-
-    def __init__(self, kind: str, folder: Path, address: str = LOOPBACK) -> None:
-        self.kind = kind
-        self.keys = make_keys(folder / "keys", "server", "node", "other")
-        self.context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        attachment = Attachment(endpoint="tasks", mode="bind", address=LOOPBACK, curve=("node",))
-        self.doors = Doors(self.context, self.keys, "server", [attachment], plain="topology")
-        self.socket = self.context.socket(getattr(zmq, kind))
-        self.doors.prepare(self.socket, PortSpec(name="tasks", kind=kind, attachments=(attachment,)))
-        self.doors.let_in(self.socket, "tasks")
-        self.socket.bind(address)
-        self.port = port_of(self.socket)
-        self.address = f"tcp://127.0.0.1:{self.port}"
-        self.doors.watch(self.socket, {self.socket.getsockopt_string(zmq.LAST_ENDPOINT): "tasks"})
-
-    @property
-    def partner(self) -> str:
-        return PARTNERS[self.kind]
-
-    def serves_the_good(self) -> None:
-        """Whoever should be there is served, and of others nothing has come."""
-        with visiting(self.address, self.partner, as_node(self.keys, "node", "server")) as (good, monitor):
-            assert monitor.poll(DEADLINE_MS)
-            assert not int.from_bytes(monitor.recv_multipart()[0][:2], "little") & FAILED
-            if self.kind in ("PULL", "REP"):
-                assert self.socket.poll(DEADLINE_MS)
-                frame = self.socket.recv(copy=False)
-                assert (frame.bytes, frame.get("User-Id")) == (b"let me in", "node")
-                assert not self.socket.poll(0), "somebody else's message"
-            if self.kind == "REP":
-                self.socket.send(b"welcome")
-            if self.kind == "PUSH":
-                self.socket.send(b"welcome")
-            if self.kind == "PUB":
-                wait_until(lambda: self.socket.send(b"welcome") or good.poll(10), "the update")
-            if self.kind != "PULL":
-                assert good.poll(DEADLINE_MS)
-                assert good.recv() == b"welcome"
-
-    def close(self) -> None:
-        self.doors.close()
-        self.context.destroy(linger=0)
-
-
 @pytest.fixture
 def bound(tmp_path: Path, kind: str) -> Iterator[Bound]:
-    made = Bound(kind, tmp_path)
+    made = Bound(tmp_path, kind)
     yield made
     made.close()
 
@@ -196,7 +148,7 @@ def test_an_intruder_is_shown_out_and_told_of(
 
 
 def test_at_all_interfaces_it_is_no_different(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    bound = Bound("PULL", tmp_path, "tcp://*:*")
+    bound = Bound(tmp_path, "PULL", "tcp://*:*")
     is_shown_out(bound.address, "PUSH", plain)
     bound.serves_the_good()
     wait_until(lambda: "refused a peer at 'tasks'" in capsys.readouterr().err, "the line")
@@ -217,14 +169,10 @@ def test_a_handshake_that_is_said_again_is_no_handshake(
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_where_the_authenticator_has_ended_nobody_is_let_in(
-    bound: Bound, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    bound: Bound, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Not even who is on the list; and the process ends, so that who is in does not stay."""
-    left = threading.Event()
-    monkeypatch.setattr(os, "_exit", lambda code: left.set() if code == 1 else None)
-    guard: Any = bound.doors._guard
-    guard._ordering.send(b"an order that it cannot carry out")
-    assert left.wait(DEADLINE_MS / 1000)
+    bound.end_authenticator()
     is_shown_out(bound.address, bound.partner, as_node(bound.keys, "node", "server"))
     assert bound.kind in ("PUSH", "PUB") or not bound.socket.poll(0)
     assert "cannot go on: the authenticator of 'tasks' has ended" in capsys.readouterr().err

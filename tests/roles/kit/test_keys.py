@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import zmq
 import zmq.auth
-from curves import make_keys
 
+from chaos.curves import make_keys
 from roles.kit.keys import PUBLISHED, KeyFileError, KeyPair, named, read_pair, read_public
 
 

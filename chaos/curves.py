@@ -1,4 +1,4 @@
-"""Keys for tests, and everybody who should not be let in: what they come with, and how to see that they were shown out."""
+"""Keys, and everybody who should not be let in: what they come with, and how to see that they were shown out."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def is_shown_out(address: str, kind: str, prepare: Prepare) -> None:
 
 
 def recorded_handshake(keys: Path, node: str, server: str) -> bytes:
-    """All that a node says until it is let in, to a socket of the test's that has the server's own key."""
+    """All that a node says until it is let in, to a socket of ours that has the server's own key."""
     context: Context = zmq.Context()
     guard = Guard(
         context,
