@@ -37,6 +37,7 @@ def test_topologies(seed: str, part: int) -> None:
     assert (tally.tried, tally.faults) == (1250 * AMOUNT, [])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("act", acts.ACTS, ids=lambda act: act.__name__)
 def test_wires(seed: str, act: type[acts.Act]) -> None:
     tally = wires.play(act, seed, 10_000 * AMOUNT)

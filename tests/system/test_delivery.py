@@ -65,7 +65,14 @@ STEPS = (
 
 
 @pytest.mark.parametrize("steps", STEPS, ids=lambda steps: " ".join(filter(None, steps)))
-@pytest.mark.parametrize("number", [1, 2, 3], ids=["first", "middle", "last"])
+@pytest.mark.parametrize(
+    "number",
+    [
+        pytest.param(1, id="first"),
+        pytest.param(2, id="middle", marks=pytest.mark.slow),
+        pytest.param(3, id="last", marks=pytest.mark.slow),
+    ],
+)
 def test_each_step_of_the_protocol_outlives_a_kill(project, steps, number):
     """At the first, a middle and the last of three messages, each of them one task; all three roles die there."""
     tally = failpoints.play(project, tuple(filter(None, steps)), number)

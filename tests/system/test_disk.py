@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from harness import ENGINES, Project
 
+pytestmark = pytest.mark.slow
+
 LOUD = """
     p:
       endpoints: {tasks: ipc, results: ipc}

@@ -33,6 +33,8 @@ from roles.kit.pipeline import Pull
 from roles.kit.sockets import OpenPort, open_port
 from roles.kit.spec import Attachment, PortSpec
 
+pytestmark = pytest.mark.slow
+
 KEY = bytes(range(32))
 LISTS = {"tasks": {KEY: "worker"}, "results": {}}
 KINDS = [kind for kind in PARTNERS if kind != "ROUTER"]
