@@ -37,7 +37,7 @@ _LONGEST_WAIT_S = 0.25
 _LAST_WORD_WITHIN_S = 1.0
 _REACH_EVERY_S = 0.02
 _STATES_EVERY_S = 0.5
-_STATES_EVERY_S_EACH = 0.002
+_STATES_EVERY_S_EACH = 0.005
 """It takes some 20 us a process to ask the kernel."""
 
 
