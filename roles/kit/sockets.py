@@ -161,6 +161,7 @@ class OpenPort:
         if isinstance(self.port, Pub) and (self._names_missing or self._nameless):
             self._hear_subscribers(self.port)
         if count < self._wanted or self._names_missing:
+            self._met_at_s = 0.0
             return False
         if self._nameless:
             self._met_at_s = self._met_at_s or monotonic()

@@ -135,8 +135,12 @@ def survivors_agree(project: Project, outcome: Outcome, victim: str) -> None:
         if process["role"] in ("proxy", "ventilator", "publisher", "gate:Gate") or not counts:
             continue
         handled = len(traces(project, process["pid"]))
-        if name == victim or process["signal"] or process["role"] == "worker":
+        if name == victim or process["signal"]:
             assert counts[0] <= handled <= counts[0] + 1, (name, process, handled)
+        elif process["role"] == "worker":
+            sent = process["ports"]["results"]["sent"]
+            assert sent == counts[0], (name, process)
+            assert handled - sent in (0, 1), (name, process, handled)
         else:
             assert handled == counts[0], (name, process, handled)
 
@@ -187,6 +191,31 @@ def test_killed_in_the_middle(project: Project, role: str) -> None:
         kept = (project.folder / "results.jsonl").read_bytes().splitlines()
         assert len(kept) == outcome.links["results"]["received"]
         assert len(set(kept)) == len(kept)
+
+
+def test_what_cannot_be_sent_is_not_handled(project: Project) -> None:
+    """A worker is told to leave in the middle of a task, since there is no sink any more."""
+    furnish(project)
+    project.topology("""
+        pipeline:
+          settle: 100ms
+          endpoints: {tasks: ipc, results: ipc}
+          nodes:
+            ventilator: {role: ventilator, bind: tasks, params: {count: 1000, rate: 50}}
+            worker:
+              role: worker
+              connect: [tasks, results]
+              params: {call: {function: "effects:slowly", with: {seconds: 0.5}}}
+            sink: {role: sink, bind: results}
+          faults:
+            - {when: {sink-1.received: 2}, kill: sink-1}
+    """)
+    outcome = project.run()
+    worker = outcome.processes["worker-1"]
+    sent = worker["ports"]["results"]["sent"]
+    assert worker["ports"]["tasks"]["received"] == sent
+    assert len(traces(project, worker["pid"])) == sent + 1
+    books_agree(outcome)
 
 
 @pytest.mark.slow
