@@ -12,10 +12,8 @@ SMALLER = {"02-thousands": ["--set", "processes.nodes.client.replicas=100",
                             "--set", "processes.expect.client.received=200"],
            "12-more-workers": [argument for pattern in ("fixed", "scaled") for argument in (
                 "--set", f"{pattern}.nodes.ventilator.params.rate=100",
-                "--set", f"{pattern}.nodes.ventilator.params.workload_ms=[20, 20]")],
-           "18-close-at-once": ["--set", "at_once.expect.over_ipc.lost=0..20000"]}  # fmt: skip
-"""A thousand interpreters take a minute to start, three take half a second on a busy machine, and how much is lost at
-once is a matter of its speed."""
+                "--set", f"{pattern}.nodes.ventilator.params.workload_ms=[20, 20]")]}  # fmt: skip
+"""A thousand interpreters take a minute to start, and three take half a second on a busy machine."""
 
 
 @pytest.mark.system
