@@ -1,6 +1,11 @@
 """Its folder is on the path of every test, and with it what tests share."""
 
+import signal
+
 import pytest
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+"""A shell that starts the tests in the background has SIGINT ignored, which the programs under test would inherit."""
 
 
 @pytest.fixture(autouse=True)

@@ -7,6 +7,7 @@ longer than until the process waits for anything, and not for much longer than `
 
 from __future__ import annotations
 
+import contextlib
 from collections import deque
 from collections.abc import Callable
 from time import monotonic_ns
@@ -16,12 +17,16 @@ import msgspec
 
 from roles.kit.codec import codec
 from roles.kit.pace import Pace
+from roles.kit.telling import safe
 
 AGE_NS: Final = 10_000_000
 """An item that is older goes with the next look."""
 
 LOOK_EVERY: Final = 32
 """A sender looks at the clock once in so many items, at each of them where they come slowly."""
+
+_LONGEST_ITEM: Final = 200
+"""Characters of an item that are told."""
 
 
 class Packing(msgspec.Struct, frozen=True):
@@ -178,9 +183,12 @@ class Batcher:
         self._way.frame_made(len(frame))
 
     def _join_checked(self, part: list[Any]) -> bytes:
-        try:
+        with contextlib.suppress(Exception):
             return self._join(part)
-        except Exception:
-            for item in part:  # who is at fault is told by its own error
+        for item in part:  # who is at fault is told by its own error
+            try:
                 self._join([item])
-            raise
+            except Exception as error:
+                error.add_note(f"This item cannot be sent: {safe(repr(item))[:_LONGEST_ITEM]}")
+                raise
+        return self._join(part)

@@ -8,6 +8,7 @@ end of the stream a slow one is given no task that others would be done with soo
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -69,9 +70,10 @@ class Worker:
 class Dispatch:
     """The state of one source. Whoever holds it sends what it gives out. `now_ns` is any steady clock.
 
-    `done` are the positions that an earlier incarnation knew to be over, `aside` of them set aside; `blamed` says for
-    how many deaths each task is to blame. `given` counts tasks, `again` those that were given once more. No more than
-    `most` tasks are given together; whoever sees how large they are may change it at any time.
+    `done` are the positions that an earlier incarnation knew to be over, `aside` of them set aside; it had given all up
+    to `before`; `blamed` says for how many deaths each task is to blame. Tasks are given in their order: `given` is the
+    last of them, and so their number, `again` how many this incarnation gave once more. No more than `most` tasks are
+    given together; whoever sees how large they are may change it at any time.
     """
 
     def __init__(
@@ -80,11 +82,12 @@ class Dispatch:
         *,
         most: int = MOST_IN_PARCEL,
         done: Positions | None = None,
+        before: int = 0,
         aside: Collection[int] = (),
         blamed: Mapping[int, int] | None = None,
     ) -> None:
         self.done = Positions() if done is None else done
-        self.given = len(self.done)
+        self.before = self.given = max(before, self.done.last)
         self.aside = len(aside)
         self.again = 0
         self.blamed = dict(blamed or {})
@@ -221,9 +224,10 @@ class Dispatch:
         return worker.present and worker.task_ns > 0 and not late
 
     def give(self, name: bytes, positions: Sequence[int], items: list[Any], now_ns: int) -> Given:
-        """Have a worker given tasks that nobody has had, in their order."""
+        """Have a worker given tasks that nobody has had from this incarnation, in their order."""
         self._items.update(zip(positions, items, strict=True))
-        self.given += len(positions)
+        self.again += bisect_right(positions, self.before)
+        self.given = max(self.given, positions[-1])
         return self._handed(name, positions, items, now_ns)
 
     def next_again(self, most: int) -> list[Any]:
@@ -287,19 +291,17 @@ class Dispatch:
 
     def acknowledge(self, runs: Runs, now_ns: int) -> int:
         """These tasks are over, whoever has them; how many were not before. Raises ValueError for no runs."""
-        new = given = 0
+        new = 0
         items, holder = self._items, self._holder
         for row in rows(runs):
-            new += self.done.add_row(row)
             for position in row:
                 worker = holder.pop(position, None)
                 if worker is not None:
                     del items[position], worker.held[position]
                     worker.progress_ns = now_ns
-                elif items.pop(position, self) is self:
-                    continue
-                given += 1
-        self.given += new - given  # an earlier incarnation gave these
+                elif items.pop(position, self) is self and position > self.given:
+                    self.before = self.given = position  # who gave it could not note so any more
+            new += self.done.add_row(row)
         return new
 
     def mark(self, name: bytes, now_ns: int) -> int:

@@ -57,10 +57,10 @@ class Give(Push):
             self.spec.window,
             most=self._most,
             done=self._journal.over,
+            before=self._journal.given,
             aside=self._journal.aside,
             blamed=self._journal.blamed,
         )
-        self._resumes_to = self._dispatch.done.last
         self._position = 0
         self._waiting: list[Any] = []
         self._pace = Pace(self._most)
@@ -179,7 +179,7 @@ class Give(Push):
     def _give_waiting(self, worker: bytes, room: int) -> None:
         items = self._waiting[:room]
         positions: Sequence[int] = range(self._position + 1, self._position + 1 + len(items))
-        if self._position < self._resumes_to:
+        if self._position < self._dispatch.before:
             first, positions = self._position + 1, self._dispatch.skip(positions)
             if not positions:
                 self._go_on(len(items))
@@ -190,6 +190,8 @@ class Give(Push):
         if count == 1:  # who is refused is not in the way of the others
             refuse_larger(self.spec, len(payload), items[0])
         given = self._dispatch.give(worker, positions[:count], items[:count], monotonic_ns())
+        if self._position > self._journal.given:
+            self._journal.note_given(self._position)
         self._send_parcel(given, payload)
 
     def _go_on(self, count: int) -> None:

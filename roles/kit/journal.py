@@ -1,4 +1,4 @@
-"""A source's journal: which of its tasks are over, and which are to blame for deaths.
+"""A source's journal: how far it has given its tasks, which of them are over, and which are to blame for deaths.
 
 It need not be synced. What is missing from it is given again, and the sink knows what it has had.
 """
@@ -21,6 +21,12 @@ class _Over(msgspec.Struct, frozen=True, array_like=True, tag="over"):
     runs: Runs
 
 
+class _Given(msgspec.Struct, frozen=True, array_like=True, tag="given"):
+    """All tasks up to this one have been given to somebody."""
+
+    position: int
+
+
 class _Blamed(msgspec.Struct, frozen=True, array_like=True, tag="blamed"):
     """A worker has died with this task in hand."""
 
@@ -33,7 +39,7 @@ class _Aside(msgspec.Struct, frozen=True, array_like=True, tag="aside"):
     position: int
 
 
-_Record = _Over | _Blamed | _Aside
+_Record = _Over | _Given | _Blamed | _Aside
 _encode: Final = msgspec.msgpack.Encoder().encode
 _decode: Final = msgspec.msgpack.Decoder(_Record).decode
 
@@ -41,7 +47,7 @@ _decode: Final = msgspec.msgpack.Decoder(_Record).decode
 class Journal:
     """The journal in a file. `over` are the tasks that are, `aside` those of them that were set aside.
 
-    `blamed` says how many workers died with a task in hand.
+    `given` is the position up to which all have been given, `blamed` says how many workers died with a task in hand.
     """
 
     def __init__(self, path: Path) -> None:
@@ -49,6 +55,7 @@ class Journal:
         self.over = Positions()
         self.aside: set[int] = set()
         self.blamed: dict[int, int] = {}
+        self.given = 0
         for record in map(_decode, self._ledger.records):
             self._take_in(record)
         self._ledger.records.clear()
@@ -59,6 +66,10 @@ class Journal:
         if self._ledger.wants_compaction:
             self._ledger.compact(map(_encode, self._all(over)))
 
+    def note_given(self, position: int) -> None:
+        """All tasks up to this one are being given to somebody for the first time."""
+        self._note(_Given(position))
+
     def note_blamed(self, position: int) -> None:
         """A worker has died with this task in hand."""
         self._note(_Blamed(position))
@@ -67,7 +78,7 @@ class Journal:
         """This task is given up."""
         self._note(_Aside(position))
 
-    def _note(self, record: _Blamed | _Aside) -> None:
+    def _note(self, record: _Given | _Blamed | _Aside) -> None:
         self._take_in(record)
         self._ledger.append(_encode(record))
 
@@ -76,6 +87,8 @@ class Journal:
             case _Over(runs):
                 for row in rows(runs):
                     self.over.add_row(row)
+            case _Given(position):
+                self.given = position
             case _Blamed(position):
                 self.blamed[position] = self.blamed.get(position, 0) + 1
             case _Aside(position):
@@ -84,6 +97,7 @@ class Journal:
 
     def _all(self, over: Positions) -> Iterator[_Record]:
         yield _Over(over.runs())
+        yield _Given(self.given)
         for position, deaths in self.blamed.items():
             yield from (_Blamed(position) for _ in range(deaths))
         yield from map(_Aside, self.aside)

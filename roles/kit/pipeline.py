@@ -318,7 +318,8 @@ def _relay_lists(tasks: Pull, work: Callable[[Any], Any], results: Push) -> None
         except Exception:
             done += results.count
             tasks.handled(done)
-            tasks.stuck_at(items[done])
+            if done >= 0:  # else results of earlier tasks cannot be sent, and none of these was begun
+                tasks.stuck_at(items[done])
             raise
         tasks.handled(len(items))
         pace.passed()

@@ -168,5 +168,6 @@ def test_a_result_that_cannot_be_packed_fails_its_worker_and_nothing_hangs(proje
     (failed,) = [one for one in outcome.of_node("worker") if one["outcome"] == "failed"]
     assert failed["exit_code"] == 1
     assert any("OverflowError" in problem["text"] for problem in outcome.problems)
+    assert f"This item cannot be sent: {2**70}" in outcome.stderr
     for link in outcome.links.values():
         assert link["sent"] - link["received"] == link["lost"] + link["unread"]

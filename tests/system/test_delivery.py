@@ -95,6 +95,16 @@ def test_what_was_written_down_and_not_acknowledged_is_not_done_again(project):
     assert (outcome.links["tasks"]["redelivered"], outcome.links["results"]["duplicates"]) == (0, 0)
 
 
+def test_what_a_source_gives_again_after_its_death_is_counted(project):
+    project.topology(pipeline(ventilator="params: {count: 3, rate: 25}", replicas="replicas: 1"))
+    run = project.start(environment={"ORCHESTRATOR_FAIL": "source.after_send:2=kill"})
+    outcome = run.outcome().passed()
+    assert run.events("ProcessEnded", process="ventilator-1", signal="SIGKILL")
+    tasks, results = outcome.links["tasks"], outcome.links["results"]
+    assert (tasks["sent"], tasks["received"]) == (3, 3)
+    assert tasks["redelivered"] == results["duplicates"] >= 1
+
+
 @pytest.mark.parametrize("step", ["sink.before_log", "sink.before_sync", "sink.before_ack", "sink.after_ack"])
 def test_what_is_acknowledged_outlives_a_loss_of_power(project, step):
     """The sink's files lose what was not synced. Without the sync, what was acknowledged would be among it."""

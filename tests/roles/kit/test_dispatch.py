@@ -247,11 +247,28 @@ def test_a_death_with_nothing_in_hand_blames_nothing():
 
 def test_a_new_incarnation_goes_on_after_what_is_over():
     dispatch = Dispatch(10, done=Positions([1, 3, 5, 1]))
-    assert (dispatch.given, dispatch.acknowledged) == (4, 4)
+    assert (dispatch.given, dispatch.acknowledged) == (5, 4), "they are given in order"
     assert dispatch.skip(range(1, 8)) == [4, 6, 7]
-    dispatch.acknowledge([4, 1], 0)
-    assert (dispatch.given, dispatch.acknowledged) == (5, 5), "an earlier incarnation gave it"
+    dispatch.acknowledge([4, 1, 6, 1], 0)
+    assert (dispatch.given, dispatch.acknowledged) == (6, 6), "an earlier incarnation gave them"
+    assert dispatch.before == 6, "which could not note the last one"
     assert dispatch.settled
+
+
+def test_what_an_earlier_incarnation_had_given_counts_as_given_once_more():
+    dispatch = Dispatch(10, done=Positions([1, 1, 3, 1]), before=6)
+    dispatch.arrived(b"w", 0)
+    assert (dispatch.given, dispatch.again) == (6, 0)
+    dispatch.give(b"w", [2, 4], ["b", "d"], 0)
+    assert (dispatch.given, dispatch.again) == (6, 2)
+    dispatch.acknowledge([5, 1], 0)
+    assert dispatch.skip(range(5, 8)) == [6, 7], (
+        "what was acknowledged before its turn came is not given again"
+    )
+    dispatch.give(b"w", [6, 7], ["f", "g"], 0)
+    assert (dispatch.given, dispatch.again) == (7, 3)
+    assert dispatch.acknowledge([2, 1, 4, 1, 6, 2], 0) == 4
+    assert (dispatch.given, dispatch.acknowledged, dispatch.settled) == (7, 7, True)
 
 
 class World:

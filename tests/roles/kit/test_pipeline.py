@@ -248,12 +248,12 @@ def test_what_nobody_takes_is_taken_back(desk: Callable[[], Any], address: str) 
 def stages(desk: Callable[[], Any], address: str) -> Callable[..., tuple[Any, ...]]:
     """A source, a worker between its two ports, and a sink that have met."""
 
-    def make(tasks: int = 100, results: int = 100) -> tuple[Any, ...]:
+    def make(tasks: int = 100, results: int = 100, **spec: Any) -> tuple[Any, ...]:
         source, worker, sink = desk(), desk(), desk()
-        push = source.open(Push(), address, mode="bind", batch=tasks)
-        into = worker.open(Pull(), address, batch=tasks)
-        out = worker.open(Push(), f"{address}-out", mode="bind", batch=results)
-        pull = sink.open(Pull(), f"{address}-out", batch=results)
+        push = source.open(Push(), address, mode="bind", batch=tasks, **spec)
+        into = worker.open(Pull(), address, batch=tasks, **spec)
+        out = worker.open(Push(), f"{address}-out", mode="bind", batch=results, **spec)
+        pull = sink.open(Pull(), f"{address}-out", batch=results, **spec)
         await_all(push, into, out, pull)
         return source, worker, push, into, out, pull
 
@@ -290,6 +290,25 @@ def test_a_relay_that_fails_has_counted_what_was_done(stages: Callable[..., Any]
     assert (worker.count(into).received, worker.count(out).sent) == (37, 37)
     out.port.conclude()
     assert taken(pull, 37) == list(range(37))
+
+
+@pytest.mark.parametrize("bad", [0, 1])
+def test_a_relay_whose_result_cannot_be_packed_blames_no_other_task(
+    stages: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, bad: int
+) -> None:
+    """It shows when the next tasks are in hand, of which none is to blame; they are unread."""
+    monkeypatch.setattr("roles.kit.batches.AGE_NS", 0)
+    _, worker, push, into, out, _ = stages(codec="msgpack")
+    for number in range(50):
+        push.port.send(number)
+    push.port.flush()
+    with pytest.raises(OverflowError) as raised:
+        relay(into.port, lambda number: 2**70 if number == bad else number, out.port)
+    assert into.port.item_in_hand() is None
+    out.port.conclude()
+    assert (worker.count(into).received, worker.count(out).sent) == (bad, bad)
+    assert str(2**70) in raised.value.__notes__[0]
+    assert raised.value.__context__ is None
 
 
 def test_a_slow_relay_does_not_keep_its_results(stages: Callable[..., Any]) -> None:
