@@ -11,9 +11,9 @@ import zmq
 from harness import wait_until
 
 from roles.kit import messages
+from roles.kit.presence import OpenPort
 from roles.kit.runtime import Runtime
 from roles.kit.slot import Reading, SlotFile
-from roles.kit.sockets import OpenPort
 from roles.kit.spec import Place, ProcessSpec
 
 DEADLINE_MS = 20_000

@@ -27,12 +27,13 @@ from roles.kit.histogram import Histogram
 from roles.kit.limits import which
 from roles.kit.pipeline import Pull, Push
 from roles.kit.ports import Ended, Port
+from roles.kit.presence import OpenPort
 from roles.kit.pubsub import Pub, Sub
 from roles.kit.reqrep import Req
 from roles.kit.retry import MOST_OLD, NoReply
 from roles.kit.role import Role
 from roles.kit.slot import SlotFile
-from roles.kit.sockets import ZAP_DOMAIN, BindError, OpenPort, open_port
+from roles.kit.sockets import ZAP_DOMAIN, BindError, open_port
 from roles.kit.telling import from_the_users_code_on, plain, safe
 
 if TYPE_CHECKING:

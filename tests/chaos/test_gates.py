@@ -137,17 +137,38 @@ def mutated(folder: Path, cuts: list[tuple[str, str, str]]) -> Path:
     return folder
 
 
+UNPROTECTED = {
+    "a list of what is kept that is not synced": (
+        ("roles/kit/kept.py", "        self._ledger.sync()\n", ""),
+        ("sink.before_ack", 3, "power"),
+        "tasks have no result",
+    ),
+    "a file that is not synced": (
+        ("roles/kit/collector.py", "            self._lines.sync()\n", "            self._lines.flush()\n"),
+        ("sink.before_ack", 3, "power"),
+        "tasks have no result",
+    ),
+    "results that are not asked whether they are kept": (
+        ("roles/kit/keeping.py", "        if all(map(kept.has_none_of, its_rows)):\n", "        if True:\n"),
+        ("source.after_send", 2, "kill"),
+        "results are there too often",
+    ),
+}
+"""What keeps each result once: how it is taken away, at which step a death then shows it, and what is told."""
+
+
 @pytest.mark.slow
-def test_what_is_acknowledged_before_it_is_synced_is_missed(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+@pytest.mark.parametrize("missing", UNPROTECTED)
+def test_what_keeps_each_result_once_is_missed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, missing: str
 ) -> None:
     """The gate's short round is `tests/system/test_delivery.py`'s."""
-    cut = ("roles/kit/kept.py", "        self._ledger.sync()\n", "")
+    cut, (step, number, action), told = UNPROTECTED[missing]
     monkeypatch.setenv("PYTHONPATH", str(mutated(tmp_path / "mutant", [cut])))
     project = Project(tmp_path)
-    tally = failpoints.play(project, ("sink.before_ack",), 3, action="power")
+    tally = failpoints.play(project, (step,), number, action=action)
     project.close()
-    assert "tasks have no result" in "".join(tally.faults)
+    assert told in "".join(tally.faults)
 
 
 def anybody(*_: object, **__: object) -> str:

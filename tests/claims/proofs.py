@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -31,15 +32,32 @@ class Proof:
 
 
 def proof(claim: Claim, fresh: Path) -> Proof:
-    """The record of the claim's runs; where there is none that shows it, it is run now and kept in `fresh`."""
-    if _is_current(claim, RECORDS / claim.name):
-        with suppress(JournalError, msgspec.ValidationError):  # written by another version
-            kept = _read(claim, RECORDS / claim.name)
-            if judge(claim, kept.runs).shown:
-                return kept
-    trials = run_claim(claim, SEED, records=fresh)
-    assert not trials.told, trials.told
-    return _read(claim, fresh / claim.name)
+    """The record of the claim's runs; where there is none that shows it, it is run now and kept in `fresh`.
+
+    Whoever else wants the same one meanwhile waits for it.
+    """
+    found = _shown(claim, RECORDS)
+    if found is not None:
+        return found
+    with (fresh / f"{claim.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        found = _shown(claim, fresh)
+        if found is None:
+            trials = run_claim(claim, SEED, records=fresh)
+            assert not trials.told, trials.told
+            found = _read(claim, fresh / claim.name)
+    return found
+
+
+def _shown(claim: Claim, records: Path) -> Proof | None:
+    """What these records hold, if it is all of the claim as it is now, and shows it."""
+    if not _is_current(claim, records / claim.name):
+        return None
+    with suppress(JournalError, msgspec.ValidationError):  # written by another version
+        kept = _read(claim, records / claim.name)
+        if judge(claim, kept.runs).shown:
+            return kept
+    return None
 
 
 def _read(claim: Claim, kept: Path) -> Proof:

@@ -19,12 +19,12 @@ SMALLER = {"02-thousands": ["--set", "processes.nodes.client.replicas=100",
 @pytest.mark.system
 @pytest.mark.slow
 @EVERY_CLAIM
-def test_a_claim_has_the_same_links_and_the_same_verdict_under_supervisord(tmp_path, claim):
+def test_a_claim_has_the_same_links_and_the_same_verdict_under_supervisord(tmp_path, fresh, claim):
     once = msgspec.structs.replace(claim, runs=1)
     extra = ["--engine", "supervisor", *SMALLER.get(claim.name, [])]
     trials = run_claim(once, SEED, records=tmp_path, extra=extra)
     assert trials.told == []
-    here, there = proof(claim, tmp_path / "fresh").runs[0], trials.runs[0]
+    here, there = proof(claim, fresh).runs[0], trials.runs[0]
     assert list(here) == list(there)
     for pattern, local in here.items():
         other = there[pattern]

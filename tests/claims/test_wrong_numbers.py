@@ -16,10 +16,9 @@ EVERY_CLAIM = pytest.mark.parametrize("claim", CATALOGUE, ids=lambda claim: clai
 
 
 @pytest.fixture(scope="module")
-def proofs(tmp_path_factory):
+def proofs(fresh):
     """The record of a claim; each claim is run once at the most."""
     found = {}
-    fresh = tmp_path_factory.mktemp("claims")
 
     def of(claim):
         if claim.number not in found:

@@ -14,8 +14,9 @@ from role_process import Process
 from roles.kit import messages
 from roles.kit.control import Control
 from roles.kit.ports import Port
+from roles.kit.presence import OpenPort
 from roles.kit.slot import Count, SlotFile, State
-from roles.kit.sockets import OpenPort, open_port
+from roles.kit.sockets import open_port
 from roles.kit.spec import Attachment, PortSpec, ProcessSpec
 
 DEADLINE_MS = 10_000

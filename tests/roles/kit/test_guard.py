@@ -30,7 +30,8 @@ from chaos.doors import Bound
 from roles.kit.curve import AdmissionError, Doors
 from roles.kit.guard import MOST_TOLD, Question, Refusals, place_of, reply, whose
 from roles.kit.pipeline import Pull
-from roles.kit.sockets import OpenPort, open_port
+from roles.kit.presence import OpenPort
+from roles.kit.sockets import open_port
 from roles.kit.spec import Attachment, PortSpec
 
 pytestmark = pytest.mark.slow

@@ -17,10 +17,10 @@ import zmq
 from roles.kit import messages
 from roles.kit.calls import SetupError
 from roles.kit.control import Finish
+from roles.kit.presence import OpenPort
 from roles.kit.reqrep import Req
 from roles.kit.retry import NoReply
 from roles.kit.slot import Count, State
-from roles.kit.sockets import OpenPort
 
 DEADLINE_S = 20.0
 AT_ONCE = {"timeout_s": 0.05, "attempts": 100}

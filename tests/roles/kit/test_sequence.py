@@ -13,9 +13,9 @@ import zmq
 
 from roles.kit import messages
 from roles.kit.ports import Ended
+from roles.kit.presence import OpenPort
 from roles.kit.pubsub import Pub, Sub
 from roles.kit.sequence import KEPT_EPOCHS, MOST_TOPICS, Checker, Numbering, topic_bytes_of
-from roles.kit.sockets import OpenPort
 from roles.kit.spec import END_TOPIC
 
 DEADLINE_MS = 10_000

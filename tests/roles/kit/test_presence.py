@@ -11,7 +11,7 @@ import zmq
 from harness import wait_until
 from role_process import DEADLINE_MS, await_all, await_peers
 
-from roles.kit import sockets
+from roles.kit import presence
 from roles.kit.pipeline import Pull, Push
 from roles.kit.ports import Raw
 from roles.kit.pubsub import Pub, Sub
@@ -81,7 +81,7 @@ def test_a_stranger_is_a_subscriber_once_it_has_asked_for_something(
     desk: Callable[[], Any], address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A handshake comes first, and what is sent before the rest would be missed."""
-    monkeypatch.setattr(sockets, "UNASKED_S", 3600)
+    monkeypatch.setattr(presence, "UNASKED_S", 3600)
     one = desk()
     pub = one.open(Pub(), address, mode="bind", peers=2)
     with one.context.socket(zmq.SUB) as first, one.context.socket(zmq.SUB) as second:
