@@ -100,6 +100,7 @@ def test_workers_come_and_go_and_nothing_is_lost(seed):
     assert len(answers(drive)) == 3
 
 
+@pytest.mark.slow
 def test_a_change_that_is_made_is_made():
     """Somewhere among the seeds each of the changes is done before the run is over; else the test above shows nothing."""
     done = [0, 0, 0]

@@ -132,6 +132,7 @@ def killed_is_told(drive: Drive, victim: str, ended: events.RunEnded) -> bool:
     )
 
 
+@pytest.mark.slow
 def test_a_death_during_every_step_of_one_run() -> None:
     plan = PLANS["pipeline"]
     for victim in (spec.name for spec in plan.processes):

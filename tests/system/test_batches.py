@@ -83,6 +83,7 @@ def test_the_last_items_are_shared_out(project):
     assert [worker["ports"]["tasks"]["received"] for worker in outcome.of_node("worker")] == [33, 33, 33]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("slow", ["rate", "generator"])
 def test_thin_traffic_is_not_kept(project, slow):
     """Items that come seldom arrive long before there are enough of them for a frame."""

@@ -42,6 +42,7 @@ def test_a_run_without_deaths_gives_each_task_once(project, engine):
     assert (outcome.sent("ventilator-1", "tasks"), outcome.received("sink-1", "results")) == (2000, 2000)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_somebody_is_killed_50_times_and_each_result_is_there_once(project):
     """With `DELIVERY_KILLS`, `DELIVERY_TASKS` and `DELIVERY_SEED` it goes on for longer, and otherwise."""
@@ -97,12 +98,13 @@ def test_what_was_written_down_and_not_acknowledged_is_not_done_again(project):
 
 def test_what_a_source_gives_again_after_its_death_is_counted(project):
     project.topology(pipeline(ventilator="params: {count: 3, rate: 25}", replicas="replicas: 1"))
-    run = project.start(environment={"ORCHESTRATOR_FAIL": "source.after_send:2=kill"})
+    run = project.start(environment={"ORCHESTRATOR_FAIL": "source.before_journal:1=kill"})
     outcome = run.outcome().passed()
     assert run.events("ProcessEnded", process="ventilator-1", signal="SIGKILL")
     tasks, results = outcome.links["tasks"], outcome.links["results"]
     assert (tasks["sent"], tasks["received"]) == (3, 3)
-    assert tasks["redelivered"] == results["duplicates"] >= 1
+    # The first one was done and not noted as such; a second may have been given, and not have left its socket.
+    assert tasks["redelivered"] >= results["duplicates"] >= 1
 
 
 @pytest.mark.parametrize("step", ["sink.before_log", "sink.before_sync", "sink.before_ack", "sink.after_ack"])
@@ -360,6 +362,7 @@ def test_workers_come_and_go_while_tasks_are_given(project, engine):
     assert link["redelivered"] == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", ["worker", "sink", "ventilator"])
 def test_a_new_start_that_is_asked_for_gives_nothing_twice(project, target):
     project.topology(pipeline(ventilator="params: {count: 20000, rate: 4000}"))

@@ -90,6 +90,7 @@ def _state(pid: int) -> str:
         return "X"
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(180)
 def test_nobody_outlives_the_orchestrator(
     project: Project, free_port: Callable[[], int], short_temp: Path
