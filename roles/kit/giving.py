@@ -190,8 +190,7 @@ class Give(Push):
         if count == 1:  # who is refused is not in the way of the others
             refuse_larger(self.spec, len(payload), items[0])
         given = self._dispatch.give(worker, positions[:count], items[:count], monotonic_ns())
-        if self._position > self._journal.given:
-            self._journal.note_given(self._position)
+        self._journal.given = max(self._journal.given, self._position)
         self._send_parcel(given, payload)
 
     def _go_on(self, count: int) -> None:

@@ -5,6 +5,8 @@ It need not be synced. What is missing from it is given again, and the sink know
 
 from __future__ import annotations
 
+import mmap
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -13,18 +15,13 @@ import msgspec
 
 from roles.kit.ledger import Ledger
 from roles.kit.positions import Positions, Runs, rows
+from roles.kit.slot import WORD_BYTES
 
 
 class _Over(msgspec.Struct, frozen=True, array_like=True, tag="over"):
     """These tasks are over."""
 
     runs: Runs
-
-
-class _Given(msgspec.Struct, frozen=True, array_like=True, tag="given"):
-    """All tasks up to this one have been given to somebody."""
-
-    position: int
 
 
 class _Blamed(msgspec.Struct, frozen=True, array_like=True, tag="blamed"):
@@ -39,7 +36,7 @@ class _Aside(msgspec.Struct, frozen=True, array_like=True, tag="aside"):
     position: int
 
 
-_Record = _Over | _Given | _Blamed | _Aside
+_Record = _Over | _Blamed | _Aside
 _encode: Final = msgspec.msgpack.Encoder().encode
 _decode: Final = msgspec.msgpack.Decoder(_Record).decode
 
@@ -47,7 +44,8 @@ _decode: Final = msgspec.msgpack.Decoder(_Record).decode
 class Journal:
     """The journal in a file. `over` are the tasks that are, `aside` those of them that were set aside.
 
-    `given` is the position up to which all have been given, `blamed` says how many workers died with a task in hand.
+    `blamed` says how many workers died with a task in hand. How far the tasks have been given is a word in a mapped
+    file beside it: a record for each parcel would cost a source of tiny tasks a tenth of its time.
     """
 
     def __init__(self, path: Path) -> None:
@@ -55,7 +53,7 @@ class Journal:
         self.over = Positions()
         self.aside: set[int] = set()
         self.blamed: dict[int, int] = {}
-        self.given = 0
+        self._given = _word(path.with_suffix(".given"))
         for record in map(_decode, self._ledger.records):
             self._take_in(record)
         self._ledger.records.clear()
@@ -66,9 +64,14 @@ class Journal:
         if self._ledger.wants_compaction:
             self._ledger.compact(map(_encode, self._all(over)))
 
-    def note_given(self, position: int) -> None:
-        """All tasks up to this one are being given to somebody for the first time."""
-        self._note(_Given(position))
+    @property
+    def given(self) -> int:
+        """The position up to which all tasks have been given to somebody, by any incarnation."""
+        return int(self._given[0])
+
+    @given.setter
+    def given(self, position: int) -> None:
+        self._given[0] = position
 
     def note_blamed(self, position: int) -> None:
         """A worker has died with this task in hand."""
@@ -78,7 +81,7 @@ class Journal:
         """This task is given up."""
         self._note(_Aside(position))
 
-    def _note(self, record: _Given | _Blamed | _Aside) -> None:
+    def _note(self, record: _Blamed | _Aside) -> None:
         self._take_in(record)
         self._ledger.append(_encode(record))
 
@@ -87,8 +90,6 @@ class Journal:
             case _Over(runs):
                 for row in rows(runs):
                     self.over.add_row(row)
-            case _Given(position):
-                self.given = position
             case _Blamed(position):
                 self.blamed[position] = self.blamed.get(position, 0) + 1
             case _Aside(position):
@@ -97,7 +98,17 @@ class Journal:
 
     def _all(self, over: Positions) -> Iterator[_Record]:
         yield _Over(over.runs())
-        yield _Given(self.given)
         for position, deaths in self.blamed.items():
             yield from (_Blamed(position) for _ in range(deaths))
         yield from map(_Aside, self.aside)
+
+
+def _word(path: Path) -> memoryview:
+    """A word in a file, which outlives this process; raises OSError where the disk is full."""
+    fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        if os.fstat(fd).st_size != WORD_BYTES:
+            os.write(fd, bytes(WORD_BYTES))
+        return memoryview(mmap.mmap(fd, WORD_BYTES)).cast("Q")
+    finally:
+        os.close(fd)

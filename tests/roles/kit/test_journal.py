@@ -19,8 +19,8 @@ def test_what_was_noted_is_known_to_the_next_incarnation(tmp_path):
         journal.note_blamed(5)
     journal.note_blamed(6)
     journal.note_aside(5)
-    journal.note_given(8)
-    journal.note_given(12)
+    journal.given = 8
+    journal.given = 12
     assert told(Journal(tmp_path / "j")) == ([1, 3, 5, 1, 7, 1], {5}, {5: 3, 6: 1}, 12)
 
 
@@ -32,7 +32,7 @@ def test_compacted_it_says_the_same_in_less(tmp_path, monkeypatch):
     largest = 0
     for position in range(1, 1000):
         over.add(position)
-        journal.note_given(position)
+        journal.given = position
         journal.note_over([position, 1], over)
         largest = max(largest, (tmp_path / "j").stat().st_size)
     assert largest < 2200
