@@ -4,8 +4,8 @@ import signal
 
 import pytest
 
+# A shell that starts the tests in the background has SIGINT ignored, which the programs under test would inherit.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-"""A shell that starts the tests in the background has SIGINT ignored, which the programs under test would inherit."""
 
 
 @pytest.fixture(autouse=True)

@@ -7,7 +7,6 @@ longer than until the process waits for anything, and not for much longer than `
 
 from __future__ import annotations
 
-import contextlib
 from collections import deque
 from collections.abc import Callable
 from time import monotonic_ns
@@ -16,17 +15,14 @@ from typing import Any, Final, Protocol
 import msgspec
 
 from roles.kit.codec import codec
+from roles.kit.frames import joined
 from roles.kit.pace import Pace
-from roles.kit.telling import safe
 
 AGE_NS: Final = 10_000_000
 """An item that is older goes with the next look."""
 
 LOOK_EVERY: Final = 32
 """A sender looks at the clock once in so many items, at each of them where they come slowly."""
-
-_LONGEST_ITEM: Final = 200
-"""Characters of an item that are told."""
 
 
 class Packing(msgspec.Struct, frozen=True):
@@ -169,8 +165,8 @@ class Batcher:
             self._put_into_frames(items[first : first + size])
 
     def _put_into_frames(self, part: list[Any]) -> None:
-        """Make a frame of these, or several where one would be too large; raises TooLarge where one item is."""
-        frame = self._join_checked(part)
+        """Make a frame of these, or several where one would be too large; raises Unsendable for one item."""
+        frame = joined(self._join, part)
         if not self._way.fits(len(frame)):
             if len(part) == 1:
                 self._way.refuse(len(frame), part[0])
@@ -181,14 +177,3 @@ class Batcher:
         self._frames.append((frame, len(part)))
         self.bundled += len(part)
         self._way.frame_made(len(frame))
-
-    def _join_checked(self, part: list[Any]) -> bytes:
-        with contextlib.suppress(Exception):
-            return self._join(part)
-        for item in part:  # who is at fault is told by its own error
-            try:
-                self._join([item])
-            except Exception as error:
-                error.add_note(f"This item cannot be sent: {safe(repr(item))[:_LONGEST_ITEM]}")
-                raise
-        return self._join(part)

@@ -70,10 +70,10 @@ class Worker:
 class Dispatch:
     """The state of one source. Whoever holds it sends what it gives out. `now_ns` is any steady clock.
 
-    `done` are the positions that an earlier incarnation knew to be over, `aside` of them set aside; it had given all up
-    to `before`; `blamed` says for how many deaths each task is to blame. Tasks are given in their order: `given` is the
-    last of them, and so their number, `again` how many this incarnation gave once more. No more than `most` tasks are
-    given together; whoever sees how large they are may change it at any time.
+    `done` are the positions that an earlier incarnation knew to be over, `aside` of them set aside; it had come as far
+    as `before`, and given so many up to there; `blamed` says for how many deaths each task is to blame. `given` counts
+    tasks, `again` how many this incarnation gave that an earlier one had given, or a second time. No more than `most`
+    tasks are given together; whoever sees how large they are may change it at any time.
     """
 
     def __init__(
@@ -83,11 +83,15 @@ class Dispatch:
         most: int = MOST_IN_PARCEL,
         done: Positions | None = None,
         before: int = 0,
+        given: int = 0,
         aside: Collection[int] = (),
         blamed: Mapping[int, int] | None = None,
     ) -> None:
         self.done = Positions() if done is None else done
-        self.before = self.given = max(before, self.done.last)
+        self.given = max(given, len(self.done))
+        self.resumes_to = self._before = max(before, self.done.last)
+        """Up to this position a task may be over before its turn comes."""
+
         self.aside = len(aside)
         self.again = 0
         self.blamed = dict(blamed or {})
@@ -226,8 +230,9 @@ class Dispatch:
     def give(self, name: bytes, positions: Sequence[int], items: list[Any], now_ns: int) -> Given:
         """Have a worker given tasks that nobody has had from this incarnation, in their order."""
         self._items.update(zip(positions, items, strict=True))
-        self.again += bisect_right(positions, self.before)
-        self.given = max(self.given, positions[-1])
+        known = bisect_right(positions, self._before)
+        self.again += known
+        self.given += len(positions) - known
         return self._handed(name, positions, items, now_ns)
 
     def next_again(self, most: int) -> list[Any]:
@@ -299,8 +304,14 @@ class Dispatch:
                 if worker is not None:
                     del items[position], worker.held[position]
                     worker.progress_ns = now_ns
-                elif items.pop(position, self) is self and position > self.given:
-                    self.before = self.given = position  # who gave it could not note so any more
+                elif (
+                    items.pop(position, self) is self
+                    and position > self._before
+                    and position not in self.done
+                ):
+                    # An earlier incarnation gave it, and with the machine's power its note of that was lost.
+                    self.given += 1
+                    self.resumes_to = max(self.resumes_to, position)
             new += self.done.add_row(row)
         return new
 

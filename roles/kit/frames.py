@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import Any, Final
 
-import msgspec
 import zmq
 
 from roles.kit.spec import PortSpec
+from roles.kit.telling import briefly
 
 _SHOWN_CHARACTERS: Final = 60
 
 
-class TooLarge(ValueError):  # noqa: N818 - what the item is, not what went wrong
+class Unsendable(ValueError):  # noqa: N818 - what the item is, not what went wrong
+    """An item cannot be sent, and no other is to blame."""
+
+
+class TooLarge(Unsendable):
     """An item makes a larger message than its endpoint allows. Whoever received it would break off the connection."""
 
 
@@ -22,9 +27,23 @@ def refuse_larger(spec: PortSpec, size_bytes: int, item: Any) -> None:
     if size_bytes > spec.max_message_bytes:
         where = " and ".join(sorted({one.endpoint for one in spec.attachments}))
         raise TooLarge(
-            f"cannot send {_briefly(item)}: it makes a message of {size_bytes:,} bytes, and '{where}' allows "
-            f"{spec.max_message_bytes:,} (send less at a time, or write a larger max_message at the endpoint)"
+            f"cannot send {briefly(item, _SHOWN_CHARACTERS)}: it makes a message of {size_bytes:,} bytes, "
+            f"and '{where}' allows {spec.max_message_bytes:,} "
+            "(send less at a time, or write a larger max_message at the endpoint)"
         )
+
+
+def joined(join: Callable[[list[Any]], bytes], items: list[Any]) -> bytes:
+    """The items in one payload; raises Unsendable for the first one that cannot be packed."""
+    with contextlib.suppress(Exception):  # not `except`: what follows did not happen during this error
+        return join(items)
+    for item in items:
+        try:
+            join([item])
+        except Exception as error:
+            text = f"cannot send {briefly(item, _SHOWN_CHARACTERS)}: {type(error).__name__}: {error}"
+            raise Unsendable(text) from error
+    return join(items)
 
 
 def as_many_as_fit(
@@ -32,24 +51,24 @@ def as_many_as_fit(
 ) -> tuple[int, list[bytes]]:
     """How many of `count` items, the first ones, go into one message, and its frames as `make` makes them.
 
-    No frame is larger than `most_bytes`, but where one item alone is: that is for the caller to refuse.
+    No frame is larger than `most_bytes`, but where one item alone is: that is for the caller to refuse. Where `make`
+    raises Unsendable for several it is asked for fewer, so that it raises for the first one alone.
     """
-    frames = make(count)
-    while count > 1 and (size_bytes := max(map(len, frames))) > most_bytes:
+    while True:
+        try:
+            frames = make(count)
+        except Unsendable:
+            if count == 1:
+                raise
+            count //= 2
+            continue
+        size_bytes = max(map(len, frames))
+        if count == 1 or size_bytes <= most_bytes:
+            return count, frames
         count = max(1, min(count // 2, count * most_bytes // size_bytes))
-        frames = make(count)
-    return count, frames
 
 
 def drain(socket: zmq.Socket[bytes]) -> None:
     """Read the other frames of the message of which one has been read: they are all there."""
     while socket.get(zmq.RCVMORE):
         socket.recv(zmq.NOBLOCK)
-
-
-def _briefly(item: Any) -> str:
-    """The beginning of an item, for an error; its text may be as large as it."""
-    if isinstance(item, msgspec.Raw):
-        item = bytes(memoryview(item)[:_SHOWN_CHARACTERS])
-    text = repr(item[:_SHOWN_CHARACTERS] if isinstance(item, str | bytes) else item)
-    return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}…"

@@ -21,7 +21,7 @@ from roles.kit import messages, parcels
 from roles.kit.batches import packing
 from roles.kit.control import Finish
 from roles.kit.dispatch import GUILTY_AFTER, MOST_IN_PARCEL, Dispatch, Given
-from roles.kit.frames import as_many_as_fit, refuse_larger
+from roles.kit.frames import Unsendable, as_many_as_fit, joined, refuse_larger
 from roles.kit.journal import Journal
 from roles.kit.pace import Pace
 from roles.kit.parcels import Acks, Done, Mark, Parcel
@@ -29,7 +29,7 @@ from roles.kit.pipeline import Push
 from roles.kit.ports import LARGE_BYTES, MALFORMED, NOBLOCK
 from roles.kit.positions import as_runs
 from roles.kit.slot import ACKED, ASIDE, BELL, CUMULATIVE, REDELIVERED, State, port_base
-from roles.kit.telling import safe
+from roles.kit.telling import briefly, safe
 
 LOOK_MS: Final = 50
 """So often a source that waits looks whether something may have been lost."""
@@ -57,7 +57,8 @@ class Give(Push):
             self.spec.window,
             most=self._most,
             done=self._journal.over,
-            before=self._journal.given,
+            before=self._journal.come_to,
+            given=self._journal.given,
             aside=self._journal.aside,
             blamed=self._journal.blamed,
         )
@@ -103,7 +104,11 @@ class Give(Push):
             self._ends = come < wanted
             if come:
                 pace.passed()
-            self._hand_out(0 if self._ends else pace.size // 2)
+            try:
+                self._hand_out(0 if self._ends else pace.size // 2)
+            except Unsendable:
+                waiting.clear()  # it was looked at ahead; as one after the other it would not have been made
+                raise
         self._ends = False
 
     def conclude(self) -> None:
@@ -179,18 +184,23 @@ class Give(Push):
     def _give_waiting(self, worker: bytes, room: int) -> None:
         items = self._waiting[:room]
         positions: Sequence[int] = range(self._position + 1, self._position + 1 + len(items))
-        if self._position < self._dispatch.before:
+        if self._position < self._dispatch.resumes_to:
             first, positions = self._position + 1, self._dispatch.skip(positions)
             if not positions:
                 self._go_on(len(items))
                 return
             items = [items[position - first] for position in positions]
-        count, payload = self._pack(items)
+        try:
+            count, payload = self._pack(items)
+        except Unsendable:
+            self._go_on(positions[0] - self._position)  # who is refused is not in the way of the others
+            raise
         self._go_on(positions[count - 1] - self._position)
-        if count == 1:  # who is refused is not in the way of the others
+        if count == 1:
             refuse_larger(self.spec, len(payload), items[0])
         given = self._dispatch.give(worker, positions[:count], items[:count], monotonic_ns())
-        self._journal.given = max(self._journal.given, self._position)
+        if self._position > self._journal.come_to:
+            self._journal.note_given(self._position, self._dispatch.given)
         self._send_parcel(given, payload)
 
     def _go_on(self, count: int) -> None:
@@ -201,7 +211,9 @@ class Give(Push):
     def _pack(self, items: list[Any]) -> tuple[int, bytes]:
         """How many of these make a parcel, and its payload; the next one is tried with as many as should fit."""
         join = self._packing.join
-        count, (payload,) = as_many_as_fit(len(items), lambda some: [join(items[:some])], self._most_bytes)
+        count, (payload,) = as_many_as_fit(
+            len(items), lambda some: [joined(join, items[:some])], self._most_bytes
+        )
         self._dispatch.most = max(1, min(self._most, self._most_bytes * count // len(payload)))
         return count, payload
 
@@ -307,11 +319,9 @@ class Give(Push):
             self._journal.note_blamed(in_hand)
         for position, item in aside:
             self._journal.note_aside(position)
-            told = bytes(item).decode(errors="replace") if isinstance(item, msgspec.Raw) else repr(item)
+            told = _text(item)
             self.control.say(
-                messages.SetAside(
-                    port=self.name, position=position, deaths=GUILTY_AFTER, item=safe(told)[:_LONGEST_ITEM]
-                )
+                messages.SetAside(port=self.name, position=position, deaths=GUILTY_AFTER, item=told)
             )
         self._note_counts()
 
@@ -321,3 +331,10 @@ class Give(Push):
         words[base + ACKED] = dispatch.acknowledged
         words[base + REDELIVERED] = dispatch.again
         words[base + ASIDE] = dispatch.aside
+
+
+def _text(item: Any) -> str:
+    """The beginning of an item; one that was packed already as it is in its frame."""
+    if isinstance(item, msgspec.Raw):
+        return safe(bytes(memoryview(item)[:_LONGEST_ITEM]).decode(errors="replace"))
+    return briefly(item, _LONGEST_ITEM)

@@ -13,7 +13,9 @@ from typing import Final
 
 import msgspec
 
+from roles.kit import failpoints
 from roles.kit.ledger import Ledger
+from roles.kit.parcels import POSITION_BITS
 from roles.kit.positions import Positions, Runs, rows
 from roles.kit.slot import WORD_BYTES
 
@@ -36,6 +38,7 @@ class _Aside(msgspec.Struct, frozen=True, array_like=True, tag="aside"):
     position: int
 
 
+_POSITION: Final = (1 << POSITION_BITS) - 1
 _Record = _Over | _Blamed | _Aside
 _encode: Final = msgspec.msgpack.Encoder().encode
 _decode: Final = msgspec.msgpack.Decoder(_Record).decode
@@ -45,7 +48,7 @@ class Journal:
     """The journal in a file. `over` are the tasks that are, `aside` those of them that were set aside.
 
     `blamed` says how many workers died with a task in hand. How far the tasks have been given is a word in a mapped
-    file beside it: a record for each parcel would cost a source of tiny tasks a tenth of its time.
+    file beside it, since a record for each parcel would cost a source of tiny tasks a tenth of its time.
     """
 
     def __init__(self, path: Path) -> None:
@@ -53,7 +56,7 @@ class Journal:
         self.over = Positions()
         self.aside: set[int] = set()
         self.blamed: dict[int, int] = {}
-        self._given = _word(path.with_suffix(".given"))
+        self._turns = _Word(path.with_suffix(".turns"))
         for record in map(_decode, self._ledger.records):
             self._take_in(record)
         self._ledger.records.clear()
@@ -65,13 +68,19 @@ class Journal:
             self._ledger.compact(map(_encode, self._all(over)))
 
     @property
-    def given(self) -> int:
-        """The position up to which all tasks have been given to somebody, by any incarnation."""
-        return int(self._given[0])
+    def come_to(self) -> int:
+        """The position up to which every task has had its turn, under any incarnation."""
+        return self._turns.word & _POSITION
 
-    @given.setter
-    def given(self, position: int) -> None:
-        self._given[0] = position
+    @property
+    def given(self) -> int:
+        """How many of those have been given to somebody; the others were refused."""
+        return self.come_to - (self._turns.word >> POSITION_BITS)
+
+    def note_given(self, position: int, given: int) -> None:
+        """Every task up to this position has had its turn, and so many of them are given."""
+        refused = max(0, position - given)
+        self._turns.word = refused << POSITION_BITS | position
 
     def note_blamed(self, position: int) -> None:
         """A worker has died with this task in hand."""
@@ -103,12 +112,28 @@ class Journal:
         yield from map(_Aside, self.aside)
 
 
-def _word(path: Path) -> memoryview:
-    """A word in a file, which outlives this process; raises OSError where the disk is full."""
-    fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        if os.fstat(fd).st_size != WORD_BYTES:
-            os.write(fd, bytes(WORD_BYTES))
-        return memoryview(mmap.mmap(fd, WORD_BYTES)).cast("Q")
-    finally:
-        os.close(fd)
+class _Word:
+    """A number in a mapped file: it outlives its process, if not a loss of power. Raises OSError for a full disk."""
+
+    def __init__(self, path: Path) -> None:
+        fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            if os.fstat(fd).st_size != WORD_BYTES:
+                os.write(fd, bytes(WORD_BYTES))  # not a hole, which a full disk could not fill
+            self._words = memoryview(mmap.mmap(fd, WORD_BYTES)).cast("Q")
+        finally:
+            os.close(fd)
+        failpoints.watch(self)
+
+    @property
+    def word(self) -> int:
+        """The number."""
+        return int(self._words[0])
+
+    @word.setter
+    def word(self, word: int) -> None:
+        self._words[0] = word
+
+    def forget_unsynced(self) -> None:
+        """Be as after a loss of power."""
+        self.word = 0

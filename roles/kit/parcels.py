@@ -20,8 +20,9 @@ import msgspec
 
 from roles.kit.positions import Runs
 
-HAND_BITS: Final = 40
-"""A slot's word for the task in hand: its position in so many bits, above them its source's slot number and 1."""
+POSITION_BITS: Final = 40
+"""Of a word that tells a position and something else. The slot's word for the task in hand has above the position its
+source's slot number and 1."""
 
 LAST_MARK: Final = 1 << 62
 """The number of the mark that a worker passes on by itself when it takes no more."""
@@ -92,12 +93,12 @@ decode_result: Final = msgspec.msgpack.Decoder(Result).decode
 
 def hand(slot: int, position: int) -> int:
     """The slot's word for a task in hand."""
-    return (slot + 1) << HAND_BITS | position
+    return (slot + 1) << POSITION_BITS | position
 
 
 def position_in_hand(word: int, slot: int) -> int:
     """The position of a task in hand where it is one of this source's; else 0."""
-    return word & ((1 << HAND_BITS) - 1) if word >> HAND_BITS == slot + 1 else 0
+    return word & ((1 << POSITION_BITS) - 1) if word >> POSITION_BITS == slot + 1 else 0
 
 
 def most_named(most_bytes: int) -> int:

@@ -22,7 +22,7 @@ import zmq
 from roles.kit import calls, messages, spec
 from roles.kit.calls import HaltError, SetupError
 from roles.kit.control import Control, Finish
-from roles.kit.frames import TooLarge
+from roles.kit.frames import Unsendable
 from roles.kit.histogram import Histogram
 from roles.kit.limits import which
 from roles.kit.pipeline import Pull, Push
@@ -34,7 +34,7 @@ from roles.kit.retry import MOST_OLD, NoReply
 from roles.kit.role import Role
 from roles.kit.slot import SlotFile
 from roles.kit.sockets import ZAP_DOMAIN, BindError, open_port
-from roles.kit.telling import from_the_users_code_on, plain, safe
+from roles.kit.telling import briefly, from_the_users_code_on, plain, safe
 
 if TYPE_CHECKING:
     from roles.kit.curve import Doors
@@ -264,7 +264,7 @@ class Runtime:
         item = self._item_in_hand()
         limit = which(error, self._context)
         text = f"{type(error).__name__}: {error}" + (f": {limit}" if limit else "")
-        if isinstance(error, TooLarge) and self._process.role in BUILT_IN:  # all of the way there is ours
+        if isinstance(error, Unsendable) and self._process.role in BUILT_IN:  # all of the way there is ours
             return self._fail(messages.Failed(kind="raised", text=text, item=item), None)
         error.__traceback__ = from_the_users_code_on(error.__traceback__)
         told = messages.Failed(
@@ -275,7 +275,7 @@ class Runtime:
     def _item_in_hand(self) -> str:
         """What the role was handling, as text; empty where it was nothing."""
         items = (opened.port.item_in_hand() for opened in self._open)
-        return next((safe(repr(item))[:_LONGEST_ITEM] for item in items if item is not None), "")
+        return next((briefly(item, _LONGEST_ITEM) for item in items if item is not None), "")
 
     def _fail(self, told: messages.Failed, error: BaseException | None) -> int:
         if error is not None:

@@ -18,7 +18,7 @@ from roles.kit import parcels
 from roles.kit.batches import packing
 from roles.kit.control import Finish
 from roles.kit.delivery import Delivery, Passer
-from roles.kit.frames import TooLarge, as_many_as_fit, refuse_larger
+from roles.kit.frames import Unsendable, as_many_as_fit, joined, refuse_larger
 from roles.kit.parcels import Done, Mark, Results
 from roles.kit.pipeline import Pull, Push
 from roles.kit.ports import LARGE_BYTES, MALFORMED, NOBLOCK, Ended
@@ -66,7 +66,7 @@ class Pass(Push):
         """Send the results of the first of these tasks, as many as make a message; how many tasks that are.
 
         `counts` says how many results each has, None that it is one. Waits for room, and as long as the port is held;
-        raises Finish, and TooLarge where the first task's results alone are more than the endpoint allows.
+        raises Finish, and Unsendable where the first task's results are, or are more than the endpoint allows.
         """
         results, join, most_bytes = self.results, self._packing.join, self.spec.max_message_bytes
         ends = None if counts is None else list(accumulate(counts))
@@ -74,7 +74,7 @@ class Pass(Push):
         def make(some: int) -> list[bytes]:
             end = some if ends is None else ends[some - 1]
             header = Results(source, as_runs(tasks[:some]), None if counts is None else counts[:some])
-            return [parcels.encode(header), join(results[:end]) if end else b""]
+            return [parcels.encode(header), joined(join, results[:end]) if end else b""]
 
         count, frames = as_many_as_fit(len(tasks), make, most_bytes)
         end = count if ends is None else ends[count - 1]
@@ -255,7 +255,7 @@ class Take(Pull):
     def _pass_results(self, passer: Passer) -> None:
         """What a task in the middle has sent stays behind for it.
 
-        A task whose results are too large is in hand again: it is to blame, and what was done before it is passed on.
+        A task whose results cannot be sent is in hand again: it is to blame, and what was done before it is passed on.
         """
         done, ends = self._done, self._counts
         ones = not ends or ends == list(range(1, len(ends) + 1))
@@ -263,7 +263,7 @@ class Take(Pull):
         while done:
             try:
                 passed = passer.pass_results(self._source, done, counts)
-            except TooLarge:
+            except Unsendable:
                 self._is_stuck = True
                 self.words[self._hand_at] = parcels.hand(self._slot, done[0])
                 raise

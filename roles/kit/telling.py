@@ -23,6 +23,17 @@ def safe(text: str) -> str:
     return text.encode(errors="backslashreplace").decode()
 
 
+def briefly(item: Any, most: int) -> str:
+    """The first so many characters of an item as text, for an error; the whole text may be as large as the item."""
+    if isinstance(item, msgspec.Raw):
+        item = bytes(memoryview(item)[:most])
+    try:
+        text = repr(item[:most] if isinstance(item, str | bytes) else item)
+    except Exception:  # noqa: BLE001 - a number may have too many digits, and who knows what a user's class does
+        text = f"a {type(item).__name__}"
+    return safe(text if len(text) <= most else f"{text[:most]}…")
+
+
 def plain(result: Any) -> dict[str, Any] | None:
     """The result as it can be told; what is no plain value is told as text. Raises TypeError for no mapping."""
     if result is None:

@@ -96,15 +96,48 @@ def test_what_was_written_down_and_not_acknowledged_is_not_done_again(project):
     assert (outcome.links["tasks"]["redelivered"], outcome.links["results"]["duplicates"]) == (0, 0)
 
 
-def test_what_a_source_gives_again_after_its_death_is_counted(project):
+@pytest.mark.parametrize(("step", "twice"), [("source.after_send", 0), ("source.before_journal", 1)])
+def test_what_a_source_gives_again_after_its_death_is_counted(project, step, twice):
+    """A task that was sent may not have left the socket of who died then; one that was acknowledged was done."""
     project.topology(pipeline(ventilator="params: {count: 3, rate: 25}", replicas="replicas: 1"))
-    run = project.start(environment={"ORCHESTRATOR_FAIL": "source.before_journal:1=kill"})
+    run = project.start(environment={"ORCHESTRATOR_FAIL": f"{step}:1=kill"})
     outcome = run.outcome().passed()
     assert run.events("ProcessEnded", process="ventilator-1", signal="SIGKILL")
     tasks, results = outcome.links["tasks"], outcome.links["results"]
     assert (tasks["sent"], tasks["received"]) == (3, 3)
-    # The first one was done and not noted as such; a second may have been given, and not have left its socket.
-    assert tasks["redelivered"] >= results["duplicates"] >= 1
+    assert tasks["redelivered"] >= 1
+    assert tasks["redelivered"] >= results["duplicates"] >= twice
+
+
+def test_an_item_that_is_refused_was_never_sent(project):
+    """And who goes on without it has a run that passes."""
+    project.write(
+        "mine.py",
+        """
+        from roles.kit import Push, Role
+        from roles.kit.frames import TooLarge
+
+        class Source(Role):
+            tasks = Push()
+
+            def run(self):
+                for number in range(20):
+                    try:
+                        self.tasks.send("x" * 5000 if number == 4 else "x")
+                    except TooLarge as error:
+                        print(error)
+        """,
+    )
+    endpoint = "{address: ipc, delivery: at_least_once, max_message: 4KiB}"
+    project.topology(
+        pipeline(tasks=endpoint, ventilator="params: {}").replace("role: ventilator", 'role: "mine:Source"')
+    )
+    run = project.start(environment={"ORCHESTRATOR_FAIL": "source.after_journal:1=kill"})
+    outcome = run.outcome().passed()
+    assert run.events("ProcessEnded", process="ventilator-1", signal="SIGKILL")
+    tasks = outcome.links["tasks"]
+    assert (tasks["sent"], tasks["received"], tasks["lost"]) == (19, 19, 0)
+    assert len(done(project)) == 19
 
 
 @pytest.mark.parametrize("step", ["sink.before_log", "sink.before_sync", "sink.before_ack", "sink.after_ack"])
@@ -234,6 +267,44 @@ def test_a_task_with_too_large_a_result_is_set_aside(project):
     assert problem["text"].startswith("tasks: task 51 of ventilator-1 is set aside: 3 workers died with it")
     kept = sorted(number for number, _ in done(project))
     assert kept == [number for number in range(600) if number != 50]
+
+
+@pytest.mark.parametrize(
+    ("shape", "told"), [("{}", f"cannot send {2**70}: OverflowError"), ("[{}]", "while handling 51\n")]
+)
+def test_a_task_whose_result_cannot_be_packed_is_set_aside(project, shape, told):
+    """Results travel together; none of the others is to blame or lost."""
+    project.write("mine.py", f"def work(n):\n    return {shape.format('2**70 if n == 51 else n')}\n")
+    project.topology(
+        pipeline(
+            tasks="{address: ipc, delivery: at_least_once, codec: msgpack}",
+            ventilator="params: {count: 200}",
+            worker='params: {call: "mine:work"}',
+        ).replace("results: ipc", "results: {address: ipc, codec: msgpack}")
+    )
+    outcome = project.run()
+    problems = [one["text"] for one in outcome.problems]
+    assert any(text.startswith("tasks: task 51 of ventilator-1 is set aside: 3 workers") for text in problems)
+    kept = sorted(result[0] if isinstance(result, list) else result for result in done(project))
+    assert kept == [number for number in range(1, 201) if number != 51]
+    log = "".join(path.read_text() for path in (outcome.run_dir / "logs").glob("worker-*.log"))
+    assert log.count(told) == 3
+
+
+def test_an_item_that_cannot_be_packed_fails_its_source_and_is_named(project):
+    project.write("mine.py", "def numbers():\n    return [2**70 if n == 51 else n for n in range(1, 201)]\n")
+    project.topology(
+        pipeline(
+            tasks="{address: ipc, delivery: at_least_once, codec: msgpack}",
+            ventilator='params: {call: "mine:numbers"}',
+            restart="restart: no",
+        )
+    )
+    outcome = project.run()
+    assert outcome.exit_code == 1
+    (problem,) = [one["text"] for one in outcome.problems if one["process"] == "ventilator-1"]
+    assert f"Unsendable: cannot send {2**70}: OverflowError: " in problem
+    assert sorted(done(project)) == list(range(1, 51))
 
 
 def test_workers_without_an_outlet_acknowledge_by_themselves(project):

@@ -9,7 +9,7 @@ import pytest
 
 from roles.kit import batches, pace
 from roles.kit.batches import AGE_NS, LOOK_EVERY, Batcher, packing
-from roles.kit.frames import TooLarge
+from roles.kit.frames import TooLarge, Unsendable
 
 
 class Way:
@@ -130,12 +130,13 @@ def test_what_cannot_be_sent_is_refused_where_it_is_put():
         packing("json").admit({"a": object()})
 
 
-def test_an_item_that_cannot_be_packed_is_told_by_its_own_error(clock):
+def test_an_item_that_cannot_be_packed_is_named_with_its_own_error(clock):
     way = Way()
     batcher = Batcher(way, 10, packing("msgpack").join)
     send(batcher, 1, 2**70, 3)
-    with pytest.raises(OverflowError):
+    with pytest.raises(Unsendable, match=f"cannot send {2**70}: OverflowError: ") as raised:
         batcher.flush()
+    assert raised.value.__cause__.__context__ is None, "it is told once"
     assert (batcher.flush(), batcher.put, way.frames) == (True, 0, [])
 
 

@@ -247,18 +247,26 @@ def test_a_death_with_nothing_in_hand_blames_nothing():
 
 def test_a_new_incarnation_goes_on_after_what_is_over():
     dispatch = Dispatch(10, done=Positions([1, 3, 5, 1]))
-    assert (dispatch.given, dispatch.acknowledged) == (5, 4), "they are given in order"
+    assert (dispatch.given, dispatch.acknowledged, dispatch.resumes_to) == (4, 4, 5)
     assert dispatch.skip(range(1, 8)) == [4, 6, 7]
-    dispatch.acknowledge([4, 1, 6, 1], 0)
-    assert (dispatch.given, dispatch.acknowledged) == (6, 6), "an earlier incarnation gave them"
-    assert dispatch.before == 6, "which could not note the last one"
     assert dispatch.settled
 
 
-def test_what_an_earlier_incarnation_had_given_counts_as_given_once_more():
-    dispatch = Dispatch(10, done=Positions([1, 1, 3, 1]), before=6)
+def test_what_an_earlier_incarnation_gave_and_could_not_note_counts_once_it_is_over():
+    dispatch = Dispatch(10)
     dispatch.arrived(b"w", 0)
-    assert (dispatch.given, dispatch.again) == (6, 0)
+    assert dispatch.acknowledge([3, 1, 2, 1], 0) == 2
+    assert dispatch.acknowledge([3, 1], 0) == 0
+    assert (dispatch.given, dispatch.acknowledged, dispatch.resumes_to) == (2, 2, 3)
+    positions = dispatch.skip(range(1, 6))
+    dispatch.give(b"w", positions, positions, 0)
+    assert (positions, dispatch.given, dispatch.again) == ([1, 4, 5], 5, 0)
+
+
+def test_what_an_earlier_incarnation_had_given_counts_as_given_once_more():
+    dispatch = Dispatch(10, done=Positions([1, 1, 3, 1]), before=6, given=6)
+    dispatch.arrived(b"w", 0)
+    assert (dispatch.given, dispatch.again, dispatch.resumes_to) == (6, 0, 6)
     dispatch.give(b"w", [2, 4], ["b", "d"], 0)
     assert (dispatch.given, dispatch.again) == (6, 2)
     dispatch.acknowledge([5, 1], 0)

@@ -5,11 +5,11 @@ from roles.kit.positions import Positions
 
 
 def told(journal):
-    return journal.over.runs(), journal.aside, journal.blamed, journal.given
+    return journal.over.runs(), journal.aside, journal.blamed, journal.come_to, journal.given
 
 
 def test_a_new_one_knows_nothing(tmp_path):
-    assert told(Journal(tmp_path / "j")) == ([], set(), {}, 0)
+    assert told(Journal(tmp_path / "j")) == ([], set(), {}, 0, 0)
 
 
 def test_what_was_noted_is_known_to_the_next_incarnation(tmp_path):
@@ -19,9 +19,9 @@ def test_what_was_noted_is_known_to_the_next_incarnation(tmp_path):
         journal.note_blamed(5)
     journal.note_blamed(6)
     journal.note_aside(5)
-    journal.given = 8
-    journal.given = 12
-    assert told(Journal(tmp_path / "j")) == ([1, 3, 5, 1, 7, 1], {5}, {5: 3, 6: 1}, 12)
+    journal.note_given(8, 8)
+    journal.note_given(12, 11)
+    assert told(Journal(tmp_path / "j")) == ([1, 3, 5, 1, 7, 1], {5}, {5: 3, 6: 1}, 12, 11)
 
 
 def test_compacted_it_says_the_same_in_less(tmp_path, monkeypatch):
@@ -32,8 +32,8 @@ def test_compacted_it_says_the_same_in_less(tmp_path, monkeypatch):
     largest = 0
     for position in range(1, 1000):
         over.add(position)
-        journal.given = position
+        journal.note_given(position, position)
         journal.note_over([position, 1], over)
         largest = max(largest, (tmp_path / "j").stat().st_size)
     assert largest < 2200
-    assert told(Journal(tmp_path / "j")) == ([1, 1000], {1000}, {3: 1}, 999)
+    assert told(Journal(tmp_path / "j")) == ([1, 1000], {1000}, {3: 1}, 999, 999)

@@ -14,7 +14,7 @@ from seeds import seeds
 from roles.kit import parcels
 from roles.kit.batches import packing
 from roles.kit.dispatch import Dispatch
-from roles.kit.frames import TooLarge, as_many_as_fit
+from roles.kit.frames import TooLarge, Unsendable, as_many_as_fit, joined
 from roles.kit.parcels import Acks, Parcel, Results
 from roles.kit.pipeline import Push
 from roles.kit.positions import as_runs, in_runs
@@ -68,6 +68,26 @@ def test_a_large_one_among_many_takes_few_tries() -> None:
 
     assert as_many_as_fit(128, make, 1000)[0] == 1
     assert tries == [128, 1]
+
+
+@pytest.mark.parametrize("bad", range(8))
+def test_those_before_one_that_cannot_be_sent_go_without_it(bad: int) -> None:
+    def join(items: list[int]) -> bytes:
+        if bad in items:
+            raise OverflowError("no")
+        return bytes(items)
+
+    sent: list[int] = []
+    while True:
+        rest = list(range(len(sent), 8))
+        try:
+            count, (frame,) = as_many_as_fit(len(rest), lambda some: [joined(join, rest[:some])], 100)  # noqa: B023
+        except Unsendable as error:
+            assert str(error) == f"cannot send {rest[0]}: OverflowError: no"  # noqa: PT017 - it ends the loop
+            break
+        assert list(frame) == rest[:count]
+        sent += frame
+    assert sent == list(range(bad))
 
 
 def test_the_larger_frame_counts() -> None:

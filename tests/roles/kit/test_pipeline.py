@@ -15,6 +15,7 @@ from role_process import await_all
 from roles.kit import messages
 from roles.kit.batches import LOOK_EVERY
 from roles.kit.control import Finish
+from roles.kit.frames import Unsendable
 from roles.kit.pipeline import Pull, Push, relay
 from roles.kit.ports import Ended
 from roles.kit.slot import State
@@ -302,13 +303,11 @@ def test_a_relay_whose_result_cannot_be_packed_blames_no_other_task(
     for number in range(50):
         push.port.send(number)
     push.port.flush()
-    with pytest.raises(OverflowError) as raised:
+    with pytest.raises(Unsendable, match=f"cannot send {2**70}: OverflowError"):
         relay(into.port, lambda number: 2**70 if number == bad else number, out.port)
     assert into.port.item_in_hand() is None
     out.port.conclude()
     assert (worker.count(into).received, worker.count(out).sent) == (bad, bad)
-    assert str(2**70) in raised.value.__notes__[0]
-    assert raised.value.__context__ is None
 
 
 def test_a_slow_relay_does_not_keep_its_results(stages: Callable[..., Any]) -> None:
