@@ -70,8 +70,8 @@ class Worker:
 class Dispatch:
     """The state of one source. Whoever holds it sends what it gives out. `now_ns` is any steady clock.
 
-    `done` are the positions that an earlier incarnation knew to be over, `aside` of them set aside; it had come as far
-    as `before`, and given so many up to there; `blamed` says for how many deaths each task is to blame. `given` counts
+    `done` are the positions that an earlier incarnation knew to be over, `aside` of them set aside; it had given all up
+    to `before`, but for those `refused`; `blamed` says for how many deaths each task is to blame. `given` counts
     tasks, `again` how many this incarnation gave that an earlier one had given, or a second time. No more than `most`
     tasks are given together; whoever sees how large they are may change it at any time.
     """
@@ -83,13 +83,14 @@ class Dispatch:
         most: int = MOST_IN_PARCEL,
         done: Positions | None = None,
         before: int = 0,
-        given: int = 0,
+        refused: int = 0,
         aside: Collection[int] = (),
         blamed: Mapping[int, int] | None = None,
     ) -> None:
         self.done = Positions() if done is None else done
-        self.given = max(given, len(self.done))
-        self.resumes_to = self._before = max(before, self.done.last)
+        self.given = before - refused + self.done.count_above(before)
+        self._before = before
+        self.resumes_to = max(before, self.done.last)
         """Up to this position a task may be over before its turn comes."""
 
         self.aside = len(aside)

@@ -58,11 +58,12 @@ class Give(Push):
             most=self._most,
             done=self._journal.over,
             before=self._journal.come_to,
-            given=self._journal.given,
+            refused=self._journal.refused,
             aside=self._journal.aside,
             blamed=self._journal.blamed,
         )
         self._position = 0
+        self._refused = self._journal.refused
         self._waiting: list[Any] = []
         self._pace = Pace(self._most)
         self._had_a_sink = self._ends = self._waits = False
@@ -92,7 +93,11 @@ class Give(Push):
             self._pace.begin()
 
     def send_all(self, items: Iterable[Any]) -> None:
-        """Have each of the items done; raises as `send`. It looks ahead a little, to know the end when it is near."""
+        """Have each of the items done; raises as `send`.
+
+        It looks ahead a little, to know the end when it is near: where it raises for one item, some of those after it
+        have been taken, and are given all the same.
+        """
         plain, admit, waiting, pace = self._packing.plain, self._packing.admit, self._waiting, self._pace
         append, source = self._waiting.append, iter(items)
         while not self._ends:
@@ -107,7 +112,7 @@ class Give(Push):
             try:
                 self._hand_out(0 if self._ends else pace.size // 2)
             except Unsendable:
-                waiting.clear()  # it was looked at ahead; as one after the other it would not have been made
+                self._ends = False
                 raise
         self._ends = False
 
@@ -192,15 +197,16 @@ class Give(Push):
             items = [items[position - first] for position in positions]
         try:
             count, payload = self._pack(items)
+            if count == 1:
+                refuse_larger(self.spec, len(payload), items[0])
         except Unsendable:
-            self._go_on(positions[0] - self._position)  # who is refused is not in the way of the others
+            self._go_on(positions[0] - self._position)  # it is not in the way of the others
+            self._refused += self._position > self._journal.come_to
             raise
         self._go_on(positions[count - 1] - self._position)
-        if count == 1:
-            refuse_larger(self.spec, len(payload), items[0])
         given = self._dispatch.give(worker, positions[:count], items[:count], monotonic_ns())
         if self._position > self._journal.come_to:
-            self._journal.note_given(self._position, self._dispatch.given)
+            self._journal.note_turns(self._position, self._refused)
         self._send_parcel(given, payload)
 
     def _go_on(self, count: int) -> None:

@@ -39,6 +39,7 @@ class _Aside(msgspec.Struct, frozen=True, array_like=True, tag="aside"):
 
 
 _POSITION: Final = (1 << POSITION_BITS) - 1
+_MOST_REFUSED: Final = (1 << 64 - POSITION_BITS) - 1
 _Record = _Over | _Blamed | _Aside
 _encode: Final = msgspec.msgpack.Encoder().encode
 _decode: Final = msgspec.msgpack.Decoder(_Record).decode
@@ -47,8 +48,8 @@ _decode: Final = msgspec.msgpack.Decoder(_Record).decode
 class Journal:
     """The journal in a file. `over` are the tasks that are, `aside` those of them that were set aside.
 
-    `blamed` says how many workers died with a task in hand. How far the tasks have been given is a word in a mapped
-    file beside it, since a record for each parcel would cost a source of tiny tasks a tenth of its time.
+    `blamed` says how many workers died with a task in hand. How far the tasks have come is a word in a mapped file
+    beside it, since a record for each parcel would cost a source of tiny tasks a tenth of its time.
     """
 
     def __init__(self, path: Path) -> None:
@@ -73,14 +74,13 @@ class Journal:
         return self._turns.word & _POSITION
 
     @property
-    def given(self) -> int:
-        """How many of those have been given to somebody; the others were refused."""
-        return self.come_to - (self._turns.word >> POSITION_BITS)
+    def refused(self) -> int:
+        """How many of those could not be sent, and so were not given to anybody."""
+        return self._turns.word >> POSITION_BITS
 
-    def note_given(self, position: int, given: int) -> None:
-        """Every task up to this position has had its turn, and so many of them are given."""
-        refused = max(0, position - given)
-        self._turns.word = refused << POSITION_BITS | position
+    def note_turns(self, position: int, refused: int) -> None:
+        """Every task up to this position has had its turn, and so many of them were refused."""
+        self._turns.word = min(refused, _MOST_REFUSED) << POSITION_BITS | position
 
     def note_blamed(self, position: int) -> None:
         """A worker has died with this task in hand."""

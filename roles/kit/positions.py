@@ -63,6 +63,10 @@ class Positions:
         """The highest position in it; 0 where there is none."""
         return max(self._above, default=self.watermark)
 
+    def count_above(self, position: int) -> int:
+        """How many in it are higher than this one."""
+        return max(0, self.watermark - position) + sum(one > position for one in self._above)
+
     def add(self, position: int) -> bool:
         """Take one in; whether it is new."""
         return bool(self.add_row(range(position, position + 1)))

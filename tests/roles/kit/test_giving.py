@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from harness import wait_until
 
 from roles.kit import parcels
 from roles.kit.delivery import Delivery
-from roles.kit.frames import TooLarge
+from roles.kit.frames import TooLarge, Unsendable
 from roles.kit.giving import Give
 from roles.kit.journal import Journal
 from roles.kit.parcels import Acks, Done, Parcel
@@ -88,7 +89,8 @@ def take(opened: Any, worker: Any, acks: Callable[[int], Runs]) -> list[int]:
     if not header:
         return []  # the probe
     parcel = parcels.decode_forth(header)
-    assert isinstance(parcel, Parcel)
+    if not isinstance(parcel, Parcel):
+        return []
     positions = in_runs(parcel.runs)
     for position in positions:
         tell(worker, Acks(acks(position)))
@@ -113,7 +115,7 @@ def test_what_was_acknowledged_before_its_turn_came_is_not_given_again(
     source: Callable[..., Any], peer: Callable[[bytes], Any], tmp_path: Path
 ) -> None:
     (tmp_path / "delivery").mkdir()
-    Journal(tmp_path / "delivery" / f"{SOURCE}.journal").note_given(3, 3)
+    Journal(tmp_path / "delivery" / f"{SOURCE}.journal").note_turns(3, 0)
     desk, opened = source()
     assert desk.count(opened).sent == 3
     sink = peer(b"S/sink-1/0")
@@ -127,18 +129,19 @@ def test_what_was_acknowledged_before_its_turn_came_is_not_given_again(
     assert (count.sent, count.acked, count.redelivered) == (4, 4, 2)
 
 
+@pytest.mark.parametrize("bad", ["x" * 2000, 2**70])
 def test_what_is_refused_was_never_given(
-    source: Callable[..., Any], peer: Callable[[bytes], Any], tmp_path: Path
+    source: Callable[..., Any], peer: Callable[[bytes], Any], tmp_path: Path, address: str, bad: Any
 ) -> None:
-    desk, opened = source(max_message_bytes=1024)
+    desk, opened = source(max_message_bytes=1024, codec="msgpack")
     worker = peer(b"W/worker-1/0")
-    opened.port._waiting += ["one", "x" * 2000, "three"]
+    opened.port._waiting += ["one", bad, "three"]
     taken: list[int] = []
 
     def refused() -> bool:
         try:
             taken.extend(take(opened, worker, lambda position: [position, 1]))
-        except TooLarge:
+        except Unsendable:
             return True
         return False
 
@@ -148,6 +151,65 @@ def test_what_is_refused_was_never_given(
     wait_until(lambda: opened.port.attend() or desk.count(opened).acked == 2, "the acknowledgements")
     assert desk.count(opened).sent == 2
     journal = Journal(tmp_path / "delivery" / f"{SOURCE}.journal")
-    assert (journal.come_to, journal.given) == (3, 2)
-    again, reopened = source(f"{opened.port.socket.last_endpoint.decode()}-again", max_message_bytes=1024)
+    assert (journal.come_to, journal.refused) == (3, 1)
+    again, reopened = source(f"{address}-again", max_message_bytes=1024, codec="msgpack")
     assert again.count(reopened).sent == 2
+
+
+def test_how_far_it_has_come_is_noted_before_anything_is_sent_and_never_less(
+    source: Callable[..., Any], peer: Callable[[bytes], Any], tmp_path: Path
+) -> None:
+    path = tmp_path / "delivery" / f"{SOURCE}.journal"
+    path.parent.mkdir()
+    Journal(path).note_turns(2, 0)
+    _, opened = source()
+    noted = []
+
+    def fail(step: str) -> None:
+        if step == "source.before_send":
+            noted.append(Journal(path).come_to)
+
+    opened.port._fail = fail
+    worker = peer(b"W/worker-1/0")
+    opened.port._waiting += ["one", "two", "three"]
+    assert all_taken(opened, worker, 3) == [1, 2, 3]
+    assert (noted[0], noted[-1]) == (2, 3)
+
+
+def test_after_a_refusal_all_others_are_given(
+    source: Callable[..., Any], peer: Callable[[bytes], Any]
+) -> None:
+    """Those that were looked at ahead, those of the same iterator, and those of the next one."""
+    desk, opened = source(max_message_bytes=1024)
+    worker = peer(b"W/worker-1/0")
+    items, left = iter([*range(40), "x" * 2000, *range(40, 50)]), [[50, 51], [52]]
+    refused = threading.Event()
+
+    def give() -> None:
+        opened.port.send(-1)
+        with pytest.raises(TooLarge):
+            opened.port.send_all(items)
+        refused.set()
+        opened.port.send_all(items)
+        for more in left:
+            opened.port.send_all(more)
+
+    thread = threading.Thread(target=give, daemon=True)
+    thread.start()
+    taken: list[int] = []
+
+    def is_there() -> bool:
+        if worker.poll(10):
+            _, header, *_ = worker.recv_multipart()
+            parcel = parcels.decode_forth(header) if header else None
+            if isinstance(parcel, Parcel):
+                taken.extend(in_runs(parcel.runs))
+                tell(worker, Acks(parcel.runs))
+                tell(worker, Done(parcel.number))
+        return 55 in taken
+
+    wait_until(is_there, "the last item")
+    thread.join(10)
+    assert refused.is_set()
+    assert taken == [position for position in range(1, 56) if position != 42]
+    assert desk.count(opened).sent == 54

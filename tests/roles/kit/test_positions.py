@@ -48,3 +48,8 @@ def test_it_is_a_set(seed):
         assert ours.watermark + 1 not in plain
     assert in_runs(ours.runs()) == sorted(plain)
     assert in_runs(Positions(ours.runs()).runs()) == sorted(plain)
+
+
+@pytest.mark.parametrize(("position", "count"), [(0, 5), (2, 3), (3, 2), (5, 1), (6, 1), (7, 0), (100, 0)])
+def test_how_many_are_above(position, count):
+    assert Positions([1, 3, 5, 1, 7, 1]).count_above(position) == count
