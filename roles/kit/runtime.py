@@ -113,6 +113,7 @@ class Runtime:
         self._role: Role | None = None
         self._doors: Doors | None = None
         self._finished = messages.Finished()
+        self._told = ""
         self._control.on_joined = self._take_in
         self._control.on_hold = self._hold_port
         self._control.on_release = self._release_port
@@ -278,6 +279,7 @@ class Runtime:
         return next((briefly(item, _LONGEST_ITEM) for item in items if item is not None), "")
 
     def _fail(self, told: messages.Failed, error: BaseException | None) -> int:
+        self._told = told.text
         if error is not None:
             traceback.print_exception(error)
             if told.item:
@@ -299,8 +301,10 @@ class Runtime:
         """Say that the role has done its part: an inlet closes, so that senders pass it over; an outlet is held."""
         try:
             self._conclude()
-        except Exception:  # noqa: BLE001 - the role has failed by now, and this or the like is why
+        except Exception as error:  # noqa: BLE001 - the role has failed by now, and mostly this is why
             exit_code = exit_code or 1
+            if isinstance(error, Unsendable) and str(error) not in self._told:
+                print(error, file=sys.stderr)
         for opened in self._open:
             if isinstance(opened.port, Pull | Sub):
                 opened.port.shut()

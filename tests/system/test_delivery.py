@@ -290,6 +290,25 @@ def test_a_task_whose_result_cannot_be_packed_is_set_aside(project, shape, told)
     assert log.count(told) == 3
 
 
+def test_two_tasks_that_kill_are_both_set_aside_and_both_have_their_reason(project):
+    """They are worked in one parcel, so that the result of the first waits while the other raises."""
+    project.write("mine.py", "def work(n):\n    return 2**70 if n == 50 else n / (n - 55) * 0 + n\n")
+    project.topology(
+        pipeline(
+            tasks="{address: ipc, delivery: at_least_once, codec: msgpack}",
+            ventilator="params: {count: 200}",
+            worker='params: {call: "mine:work"}',
+        ).replace("results: ipc", "results: {address: ipc, codec: msgpack}")
+    )
+    outcome = project.run()
+    aside = sorted(one["text"] for one in outcome.problems if "is set aside" in one["text"])
+    assert [text.split()[2] for text in aside] == ["50", "55"]
+    assert sorted(map(int, done(project))) == [number for number in range(1, 201) if number not in (50, 55)]
+    log = "".join(path.read_text() for path in (outcome.run_dir / "logs").glob("worker-*.log"))
+    assert log.count(f"cannot send {2**70}") >= 3
+    assert log.count("ZeroDivisionError: ") >= 3
+
+
 def test_an_item_that_cannot_be_packed_fails_its_source_and_is_named(project):
     project.write("mine.py", "def numbers():\n    return [2**70 if n == 51 else n for n in range(1, 201)]\n")
     project.topology(
