@@ -1,7 +1,7 @@
 """`make chaos` and `make fuzz`: gates by turns, until each has had its full amount or the time is up.
 
 `python -m chaos --seed 7 --minutes 10 --only orphans --write` writes the rows of the gates that ran into
-docs/reliability.md. Exits with 1 where anything went wrong; each time is told with what leads to it.
+docs/reliability.md, after each round. Exits with 1 where anything went wrong; each time is told with what leads to it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import sys
 import time
 from pathlib import Path
 
-from chaos.gate import rounds
+from chaos.gate import Gate, Tally, rounds
 from chaos.gates import FUZZED, GATES
 from chaos.page import row, written_anew
 
@@ -34,15 +34,25 @@ def main() -> int:
     seed = options.seed if options.seed is not None else secrets.randbelow(2**31)
     print(f"seed {seed}", flush=True)
     until_s = time.monotonic() + 60 * options.minutes
-    tallies = rounds(gates, seed, time.monotonic, until_s, lambda line: print(line, flush=True))
-    for gate in gates:
-        for fault in tallies[gate.name].faults[:_SHOWN_FAULTS]:
-            print(f"{gate.name}: {fault}", file=sys.stderr)
-    if options.write:
-        rows = {gate.name: row(gate, tallies[gate.name], seed) for gate in gates}
-        page = PAGE.read_text(encoding="utf-8")
-        PAGE.write_text(written_anew(page, rows, [gate.name for gate in GATES]), encoding="utf-8")
+    tallies = {gate.name: Tally() for gate in gates}
+    for gate, tally in rounds(gates, seed, time.monotonic, until_s):
+        told = tallies[gate.name]
+        told.add(tally)
+        now = time.strftime("%H:%M:%S")
+        print(
+            f"{now} {gate.name}: {told.tried:,} {gate.unit}, {told.lost} went wrong; {told.told}", flush=True
+        )
+        for fault in tally.faults[:_SHOWN_FAULTS]:
+            print(f"{gate.name}: {fault}", file=sys.stderr, flush=True)
+        if options.write:
+            _write(gate, told, seed)
     return 1 if any(tally.lost for tally in tallies.values()) else 0
+
+
+def _write(gate: Gate, tally: Tally, seed: int) -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    rows = {gate.name: row(gate, tally, seed)}
+    PAGE.write_text(written_anew(page, rows, [one.name for one in GATES]), encoding="utf-8")
 
 
 def _options() -> argparse.Namespace:

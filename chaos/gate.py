@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 
@@ -58,32 +58,27 @@ class Gate:
 
 
 def rounds(
-    gates: Sequence[Gate],
-    seed: int,
-    now_s: Callable[[], float],
-    until_s: float,
-    tell: Callable[[str], object] = lambda _: None,
-) -> dict[str, Tally]:
+    gates: Sequence[Gate], seed: int, now_s: Callable[[], float], until_s: float
+) -> Iterator[tuple[Gate, Tally]]:
     """Go round all gates until each has had its full amount or the time is up; each has one round at least.
 
-    The gate that has had the least of the time is the next, so that a slow one does not take it from the others.
+    Gives what came of each round. The gate that has had the least of the time is the next, so that a slow one does not
+    take it from the others.
     """
-    tallies = {gate.name: Tally() for gate in gates}
-    spent_s = dict.fromkeys(tallies, 0.0)
-    numbers = dict.fromkeys(tallies, 0)
+    tried = dict.fromkeys((gate.name for gate in gates), 0)
+    numbers, spent_s = tried.copy(), dict.fromkeys(tried, 0.0)
     while True:
-        left = [gate for gate in gates if tallies[gate.name].tried < gate.full]
+        left = [gate for gate in gates if tried[gate.name] < gate.full]
         begun = [gate for gate in left if numbers[gate.name]]
         if not left or (len(begun) == len(left) and now_s() >= until_s):
-            return tallies
+            return
         gate = min(left, key=lambda one: (numbers[one.name] > 0, spent_s[one.name]))
         began_s = now_s()
         tally = gate.run(f"{seed}/{gate.name}/{numbers[gate.name]}", gate.once)
         spent_s[gate.name] += now_s() - began_s
         numbers[gate.name] += 1
-        tallies[gate.name].add(tally)
-        told = tallies[gate.name]
-        tell(f"{gate.name}: {told.tried:,} {gate.unit}, {told.lost} went wrong; {told.told}")
+        tried[gate.name] += tally.tried
+        yield gate, tally
 
 
 def dice(seed: str) -> random.Random:

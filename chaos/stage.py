@@ -19,6 +19,7 @@ from roles.kit.slot import Count, Reading, SlotFile
 DEADLINE_S = 20.0
 _ROOT = Path(__file__).resolve().parents[1]
 _LOOK_EVERY_S = 0.002
+_FAREWELL_MS = 200
 
 
 class StageError(Exception):
@@ -99,7 +100,8 @@ class Stage:
     ) -> None:
         self.process.kill()
         self.process.wait()
-        self.context.destroy(linger=0)
+        # Not at once: libzmq aborts where a connection breaks while its socket forgets the rest of a message.
+        self.context.destroy(linger=_FAREWELL_MS)
         self._temporary.cleanup()
 
     def go(self) -> None:

@@ -17,6 +17,13 @@ def gate(name="g", once=10, full=30, run=lambda _, amount: Tally(tried=amount)):
     return Gate(name=name, title="t", unit="things", must="all", once=once, full=full, run=run)
 
 
+def tallied(gates, now_s, until_s):
+    tallies = {gate.name: Tally() for gate in gates}
+    for one, tally in rounds(gates, 7, now_s, until_s):
+        tallies[one.name].add(tally)
+    return tallies
+
+
 def test_each_gate_has_its_full_amount_where_there_is_time():
     seeds = []
 
@@ -24,7 +31,7 @@ def test_each_gate_has_its_full_amount_where_there_is_time():
         seeds.append(seed)
         return Tally(tried=amount, faults=["one"] if seed.endswith("/1") else [], note=seed)
 
-    tallies = rounds([gate("a", run=run), gate("b", full=10, run=run)], 7, lambda: 0.0, 1.0)
+    tallies = tallied([gate("a", run=run), gate("b", full=10, run=run)], lambda: 0.0, 1.0)
     assert {name: tally.tried for name, tally in tallies.items()} == {"a": 30, "b": 10}
     assert (tallies["a"].lost, tallies["a"].note) == (1, "7/a/2")
     assert sorted(seeds) == ["7/a/0", "7/a/1", "7/a/2", "7/b/0"]
@@ -39,7 +46,7 @@ def test_what_is_counted_adds_up_and_is_told_after_the_note():
 
 
 def test_each_has_one_round_whatever_the_time():
-    tallies = rounds([gate("a"), gate("b")], 7, lambda: 5.0, 1.0)
+    tallies = tallied([gate("a"), gate("b")], lambda: 5.0, 1.0)
     assert [tally.tried for tally in tallies.values()] == [10, 10]
 
 
@@ -55,7 +62,7 @@ def test_a_slow_gate_takes_no_time_from_the_others():
         return Tally(tried=amount)
 
     gates = [gate("slow", full=10**6, run=slow), gate("quick", full=10**6, run=quick)]
-    tallies = rounds(gates, 7, lambda: clock[0], 100.0)
+    tallies = tallied(gates, lambda: clock[0], 100.0)
     assert tallies["quick"].tried > 7 * tallies["slow"].tried
 
 
