@@ -87,8 +87,12 @@ def test_every_step_of_the_protocol_is_among_them():
     assert sorted(mixed) == sorted(failpoints.STEPS)
 
 
+ONE_BY_ONE = "{address: ipc, delivery: at_least_once, window: 1}"
+"""No more tasks are under way than there are workers, so that no acknowledgement is for more than three."""
+
+
 def test_what_was_written_down_and_not_acknowledged_is_not_done_again(project):
-    project.topology(pipeline(ventilator="params: {count: 3, rate: 25}"))
+    project.topology(pipeline(tasks=ONE_BY_ONE, ventilator="params: {count: 3}", replicas="replicas: 1"))
     run = project.start(environment={"ORCHESTRATOR_FAIL": "sink.before_ack:3=kill"})
     outcome = run.outcome().passed()
     assert sorted(done(project)) == [1, 2, 3]
@@ -142,7 +146,7 @@ def test_an_item_that_is_refused_was_never_sent(project):
 @pytest.mark.parametrize("step", ["sink.before_log", "sink.before_sync", "sink.before_ack", "sink.after_ack"])
 def test_what_is_acknowledged_outlives_a_loss_of_power(project, step):
     """The sink's files lose what was not synced. Without the sync, what was acknowledged would be among it."""
-    project.topology(pipeline(ventilator="params: {count: 20, rate: 200}"))
+    project.topology(pipeline(tasks=ONE_BY_ONE, ventilator="params: {count: 20}"))
     run = project.start(environment={"ORCHESTRATOR_FAIL": f"{step}:3=power"})
     run.outcome().passed()
     assert sorted(done(project)) == list(range(1, 21))
@@ -151,11 +155,8 @@ def test_what_is_acknowledged_outlives_a_loss_of_power(project, step):
 
 def test_a_total_is_right_though_its_sink_is_killed(project):
     project.write("mine.py", "def add(total, item):\n    return (total or 0) + item\n")
-    project.topology(
-        pipeline(
-            ventilator="params: {count: 200, rate: 2000}", sink='params: {fold: "mine:add", into: done.jsonl}'
-        )
-    )
+    sink = 'params: {fold: "mine:add", into: done.jsonl}'
+    project.topology(pipeline(tasks=ONE_BY_ONE, ventilator="params: {count: 200}", sink=sink))
     run = project.start(environment={"ORCHESTRATOR_FAIL": "sink.after_ack:5=kill"})
     run.outcome().passed()
     assert done(project) == [200 * 201 // 2]
@@ -205,9 +206,9 @@ def test_no_message_is_larger_than_its_endpoint_allows(project):
     sizes = [10] * 60 + [1000, 3000, 10, 2000, 1500, 2900, 3000, 1200] * 5
     project.write("mine.py", SIZED.format(sizes=sizes))
     project.topology(limited("4KiB", ventilator="params: {call: 'mine:texts'}"))
-    run = project.start(environment={"ORCHESTRATOR_FAIL": "worker-1@worker.before_send:9=kill"})
+    run = project.start(environment={"ORCHESTRATOR_FAIL": "worker.before_send:9=kill"})
     outcome = run.outcome().passed()
-    assert run.events("ProcessEnded", process="worker-1", signal="SIGKILL")
+    assert run.events("ProcessEnded", signal="SIGKILL")
     assert sorted(done(project)) == [[number, "x" * sizes[number % 100]] for number in range(600)]
     tasks = outcome.links["tasks"]
     assert (tasks["sent"], tasks["received"], tasks["foreign"]) == (600, 600, 0)
@@ -349,11 +350,11 @@ def test_workers_without_an_outlet_acknowledge_by_themselves(project):
             ventilator: {{role: ventilator, bind: tasks, params: {{count: 200, rate: 2000}}, {RESTART}}}
             filer: {{role: "mine:Filer", connect: tasks, replicas: 2, {RESTART}}}
     """)
-    run = project.start(environment={"ORCHESTRATOR_FAIL": "filer-1@worker.before_send:4=kill"})
+    run = project.start(environment={"ORCHESTRATOR_FAIL": "worker.before_send:4=kill"})
     outcome = run.outcome().passed()
     assert outcome.links["tasks"]["received"] == 200
     assert {path.name for path in project.folder.glob("task-*")} == {f"task-{n}" for n in range(1, 201)}
-    assert run.events("ProcessEnded", process="filer-1", signal="SIGKILL")
+    assert run.events("ProcessEnded", signal="SIGKILL")
 
 
 ODD = """
