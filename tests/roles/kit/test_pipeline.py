@@ -43,6 +43,16 @@ def in_a_thread(do: Callable[[], object]) -> threading.Thread:
     return thread
 
 
+def end_after(desk: Any, opened: Any, items: int) -> None:
+    """Tell a port of the stream's end as soon as it has counted so many items, as a coordinator does."""
+
+    def tell() -> None:
+        wait_until(lambda: desk.count(opened).received == items, "all items", DEADLINE_S)
+        desk.tell(messages.End(port=opened.spec.name))
+
+    in_a_thread(tell)
+
+
 def send_each(push: Any, items: Iterable[Any]) -> None:
     for item in items:
         push.port.send(item)
@@ -403,7 +413,7 @@ def test_after_a_relay_a_port_sends_on(stages: Callable[..., Any], batch: int) -
     _, worker, push, into, out, pull = stages(batch, batch)
     send_each(push, range(10))
     push.port.flush()
-    worker.tell(messages.End(port="port0"))
+    end_after(worker, into, 10)
     relay(into.port, lambda number: -number, out.port)
     out.port.send("the last")
     out.port.conclude()
@@ -421,7 +431,7 @@ def test_all_that_comes_is_counted(pair: Callable[..., Any], batch: int) -> None
     sender, receiver, push, pull = pair(batch=batch)
     send_each(push, range(130))
     push.port.flush()
-    receiver.tell(messages.End(port="port0"))
+    end_after(receiver, pull, 130)
     assert list(pull.port) == list(range(130))
     push.port.tally()
     count = receiver.count(pull)
@@ -449,8 +459,8 @@ def test_a_recv_for_each_item_of_a_loop(pair: Callable[..., Any], batch: int) ->
     _, receiver, push, pull = pair(batch=batch)
     send_each(push, range(6))
     push.port.flush()
-    pairs = []
-    receiver.tell(messages.End(port="port0"))
+    pairs: list[tuple[int, int]] = []
+    end_after(receiver, pull, 6)
     for_each(pull, lambda item: pairs.append((item, pull.port.recv())))
     pull.port.tally()
     assert pairs == [(0, 1), (2, 3), (4, 5)]
@@ -461,9 +471,9 @@ def test_a_recv_for_each_item_of_a_loop(pair: Callable[..., Any], batch: int) ->
 def test_two_iterations_at_once_are_no_mistake(pair: Callable[..., Any]) -> None:
     _, receiver, push, pull = pair(batch=1)
     send_each(push, range(4))
-    receiver.tell(messages.End(port="port0"))
     one, other = iter(pull.port), iter(pull.port)
     assert [next(one), next(other), next(one)] == [0, 1, 2]
     del one
     assert next(other) == 3
+    receiver.tell(messages.End(port="port0"))
     assert list(other) == []
