@@ -253,11 +253,11 @@ class _Exchange:
             client = entry[1]
             if client.attempts == self._patience["attempts"]:
                 raise NoReply(self._no_reply(client))
-            if not client.waits_to_send:
-                self._put_aside(client)
-                socket = self._another_socket()
-                self._owners[socket] = client
-                self._port.use_socket(client.place, socket)
+            # Also where it could not be sent: after what is no reply, libzmq never connects that socket again.
+            self._put_aside(client)
+            socket = self._another_socket()
+            self._owners[socket] = client
+            self._port.use_socket(client.place, socket)
             self._attempt(client)
 
     def _another_socket(self) -> Socket:

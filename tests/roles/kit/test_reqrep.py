@@ -219,6 +219,30 @@ def test_who_is_never_answered_gives_up(
     assert count.retried == count.sent - sockets - len(asking.got)
 
 
+def test_a_connection_that_broke_off_for_good_is_not_waited_for(
+    client: Callable[..., Asking], server: Server
+) -> None:
+    """What is no reply ends a REQ's connection; while none is awaited it shows only when the next request cannot go."""
+    envelopes: list[Envelope] = []
+
+    def answer(reply: bytes) -> None:
+        envelope, _ = server.asked()
+        envelopes.append(envelope)
+        server.answer(envelope, reply)
+
+    replies = client(copies=1).port.port.exchange(lambda: ["a", "b"], retry=AT_ONCE)
+    thread = threading.Thread(target=answer, args=(b"one",))
+    thread.start()
+    assert next(replies) == "one"
+    thread.join()
+    server.socket.send_multipart([envelopes[0][0], b"no empty frame", b"x"])
+    wait_until(lambda: not server.can_answer(envelopes[0]), "the end of the connection")
+    thread = threading.Thread(target=answer, args=(b"two",))
+    thread.start()
+    assert next(replies) == "two"
+    thread.join()
+
+
 def test_few_old_sockets_are_kept(client: Callable[..., Asking], server: Server) -> None:
     asking = client().start(["a"], {"timeout_s": 0.03, "attempts": 1000})
     envelopes = server.attempts(20)
