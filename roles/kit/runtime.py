@@ -44,6 +44,7 @@ _FORGET_MS = 0
 _LONGEST_ITEM = 1000
 _HURRIED_LINGER_MS = 100
 _PUBLISHERS_LINGER_MS = 1000
+_ACKNOWLEDGED_LINGER_MS = 1000
 _SOCKETS_OF_OURS = 16
 
 BUILT_IN = ("ventilator", "worker", "sink", "publisher", "subscriber", "client", "server", "proxy")
@@ -344,12 +345,14 @@ class Runtime:
     def _linger_ms(self, port: Port) -> int:
         """How long a socket may take to get rid of what it has sent.
 
-        It has no limit: a process that cannot get rid of its messages must be seen to stay, not to leave well.
+        Mostly without limit: a process that cannot get rid of its messages must be seen to stay, not to leave well.
         """
         if self._control.hurried:
             return _HURRIED_LINGER_MS
         if isinstance(port, Req) and port.given_up:
             return 0
+        if port.spec.delivery:  # what does not go is given again, or was done twice and is wanted no more
+            return _ACKNOWLEDGED_LINGER_MS
         # A subscriber that binds and has left is waited for by the socket, in vain; those of ours have had the mark.
         connects = any(one.mode == "connect" for one in port.spec.attachments)
         return _PUBLISHERS_LINGER_MS if isinstance(port, Pub) and connects else -1

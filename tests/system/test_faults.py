@@ -91,7 +91,8 @@ def test_a_restarted_worker_does_its_share_and_its_counts_add_up(project: Projec
     link = outcome.links["tasks"]
     assert link["received"] == sum(one["ports"]["tasks"]["received"] for one in outcome.of_node("worker"))
     assert link["received"] + link["lost"] == 600
-    assert len(got(project)) == link["received"] - outcome.links["results"]["lost"]
+    # Who is killed between sending a result and counting its task has counted one less.
+    assert len(got(project)) - (link["received"] - outcome.links["results"]["lost"]) in (0, 1)
     second = [
         event
         for event in run_events(project)
