@@ -6,6 +6,8 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import zmq
@@ -13,7 +15,9 @@ from role_process import DEADLINE_MS, Process
 
 from roles.kit import messages
 from roles.kit.histogram import Histogram
+from roles.kit.runtime import Runtime
 from roles.kit.slot import State
+from roles.kit.spec import PortSpec, ProcessSpec
 
 
 def test_who_starts_in_the_middle_goes_at_once(start: Callable[..., Process], address: str) -> None:
@@ -107,3 +111,12 @@ forked.main(encode(process), encode(place), 0, folder + "/own-1.log")
         [sys.executable, "-c", script, str(tmp_path)], check=False, timeout=30, cwd=Path(__file__).parents[3]
     )
     assert (ended.returncode, (tmp_path / "own-1.log").read_text()) == (0, "still here\n")
+
+
+@pytest.mark.parametrize("delivery", ["give", "take", "pass", "keep"])
+def test_where_delivery_is_acknowledged_nobody_stays_for_what_does_not_go(delivery: str) -> None:
+    """It was told to leave, so all tasks are over, and what is left was done twice; or it is given again."""
+    runtime = object.__new__(Runtime)
+    runtime._control = SimpleNamespace(hurried=False)  # type: ignore[assignment]
+    port: Any = SimpleNamespace(spec=PortSpec(name="results", kind="PUSH", delivery=delivery))
+    assert 0 < runtime._linger_ms(port) < ProcessSpec(name="w", node="w").stop_grace_s * 1000
