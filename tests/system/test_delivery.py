@@ -269,56 +269,48 @@ def test_a_task_with_too_large_a_result_is_set_aside(project):
     assert kept == [number for number in range(600) if number != 50]
 
 
+def in_msgpack(**changes):
+    """The pipeline with a codec that cannot pack every number."""
+    text = pipeline(tasks="{address: ipc, delivery: at_least_once, codec: msgpack}", **changes)
+    return text.replace("results: ipc", "results: {address: ipc, codec: msgpack}")
+
+
+def workers_logs(outcome):
+    return "".join(path.read_text() for path in (outcome.run_dir / "logs").glob("worker-*.log"))
+
+
 @pytest.mark.parametrize(
     ("shape", "told"), [("{}", f"cannot send {2**70}: OverflowError"), ("[{}]", "while handling 51\n")]
 )
 def test_a_task_whose_result_cannot_be_packed_is_set_aside(project, shape, told):
     """Results travel together; none of the others is to blame or lost."""
     project.write("mine.py", f"def work(n):\n    return {shape.format('2**70 if n == 51 else n')}\n")
-    project.topology(
-        pipeline(
-            tasks="{address: ipc, delivery: at_least_once, codec: msgpack}",
-            ventilator="params: {count: 200}",
-            worker='params: {call: "mine:work"}',
-        ).replace("results: ipc", "results: {address: ipc, codec: msgpack}")
-    )
+    project.topology(in_msgpack(ventilator="params: {count: 200}", worker='params: {call: "mine:work"}'))
     outcome = project.run()
     problems = [one["text"] for one in outcome.problems]
     assert any(text.startswith("tasks: task 51 of ventilator-1 is set aside: 3 workers") for text in problems)
     kept = sorted(result[0] if isinstance(result, list) else result for result in done(project))
     assert kept == [number for number in range(1, 201) if number != 51]
-    log = "".join(path.read_text() for path in (outcome.run_dir / "logs").glob("worker-*.log"))
+    log = workers_logs(outcome)
     assert log.count(told) == 3
 
 
 def test_two_tasks_that_kill_are_both_set_aside_and_both_have_their_reason(project):
     """They are worked in one parcel, so that the result of the first waits while the other raises."""
     project.write("mine.py", "def work(n):\n    return 2**70 if n == 50 else n / (n - 55) * 0 + n\n")
-    project.topology(
-        pipeline(
-            tasks="{address: ipc, delivery: at_least_once, codec: msgpack}",
-            ventilator="params: {count: 200}",
-            worker='params: {call: "mine:work"}',
-        ).replace("results: ipc", "results: {address: ipc, codec: msgpack}")
-    )
+    project.topology(in_msgpack(ventilator="params: {count: 200}", worker='params: {call: "mine:work"}'))
     outcome = project.run()
     aside = sorted(one["text"] for one in outcome.problems if "is set aside" in one["text"])
     assert [text.split()[2] for text in aside] == ["50", "55"]
     assert sorted(map(int, done(project))) == [number for number in range(1, 201) if number not in (50, 55)]
-    log = "".join(path.read_text() for path in (outcome.run_dir / "logs").glob("worker-*.log"))
+    log = workers_logs(outcome)
     assert log.count(f"cannot send {2**70}") >= 3
     assert log.count("ZeroDivisionError: ") >= 3
 
 
 def test_an_item_that_cannot_be_packed_fails_its_source_and_is_named(project):
     project.write("mine.py", "def numbers():\n    return [2**70 if n == 51 else n for n in range(1, 201)]\n")
-    project.topology(
-        pipeline(
-            tasks="{address: ipc, delivery: at_least_once, codec: msgpack}",
-            ventilator='params: {call: "mine:numbers"}',
-            restart="restart: no",
-        )
-    )
+    project.topology(in_msgpack(ventilator='params: {call: "mine:numbers"}', restart="restart: no"))
     outcome = project.run()
     assert outcome.exit_code == 1
     (problem,) = [one["text"] for one in outcome.problems if one["process"] == "ventilator-1"]
