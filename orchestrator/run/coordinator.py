@@ -8,7 +8,7 @@ ends the processes. OVER is the end. Each event may bring the next phase; none g
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Literal
 
 from orchestrator.run import events
@@ -119,7 +119,7 @@ class Coordinator:
         self._advance(timed=isinstance(event, events.Tick | events.Read))
         return self._crew.take_commands()
 
-    def resume(self, past: Iterable[events.Known], *, at_s: float, pid: int) -> tuple[Command, ...]:
+    def resume(self, past: Sequence[events.Known], *, at_s: float, pid: int) -> tuple[Command, ...]:
         """Go on with a run whose coordinator is gone, from what it has made known; what is to be done first.
 
         `running` are then the processes that may still be there. An exit, or all that it has said before, follows for
@@ -144,6 +144,7 @@ class Coordinator:
             self._draining_s = crew.now_s
             self._joining.resume(found.back_s, found.went_s)
         self._see_off_who_come_back()
+        self._deliveries.repeat(past)
         if found.change is None or found.draining:
             self._changes.release_all()
         else:

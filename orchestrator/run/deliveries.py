@@ -6,13 +6,15 @@ reason to wait for anything but the last acknowledgement, and what was sent twic
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from orchestrator.run.books import Book
 from orchestrator.run.crew import Crew
+from orchestrator.run.events import Known, ProcessEnded, ProcessFinished
 from orchestrator.run.member import Member
 from orchestrator.run.plan import BookPlan
 from roles.kit.messages import End, Gone, SetAside
+from roles.kit.slot import Count
 
 
 class TasksBook(Book):
@@ -112,18 +114,28 @@ class Deliveries:
 
     def takes_no_more(self, member: Member) -> None:
         """A process has ended, or done its part: who gave tasks to it gives what is left of them to others."""
-        key = (member.name, member.incarnation, member.over)
+        self._tell(member, member.incarnation, member.reading.ports if member.over else None)
+
+    def repeat(self, past: Iterable[Known]) -> None:
+        """Tell it of all who ended, or did their part, in the past: what another has told may not have been heard."""
+        for event in past:
+            if isinstance(event, ProcessFinished | ProcessEnded) and event.process in self._crew.members:
+                ports = event.ports if isinstance(event, ProcessEnded) else None
+                self._tell(self._crew.members[event.process], event.incarnation, ports)
+
+    def _tell(self, member: Member, incarnation: int, last: Mapping[str, Count] | None) -> None:
+        """`last` is what the ports of one that has ended counted; None where it is still there."""
+        key = (member.name, incarnation, last is not None)
         for book in self._books:
             port = next((port for other, port in book.receivers if other is member), None)
             if not isinstance(book, TasksBook) or port is None or key in self._told:
                 continue
             self._told.add(key)
-            count = member.reading.ports.get(port)
             told = Gone(
                 process=member.name,
-                incarnation=member.incarnation,
-                hand=count.hand if count is not None and member.over else 0,
-                finished=not member.over,
+                incarnation=incarnation,
+                hand=last[port].hand if last is not None and port in last else 0,
+                finished=last is None,
             )
             for sender in dict.fromkeys(sender for sender, _ in book.senders):
                 self._crew.tell(sender, told)

@@ -65,6 +65,7 @@ class Give(Push):
         self._position = 0
         self._refused = self._journal.refused
         self._waiting: list[Any] = []
+        self._left: dict[bytes, int] = {}
         self._pace = Pace(self._most)
         self._had_a_sink = self._ends = self._waits = False
         self._look_ns = 0
@@ -293,6 +294,9 @@ class Give(Push):
         """Somebody has connected, maybe again: what was under way to a worker, or to a sink, may be gone."""
         if is_worker:
             self.control.hear()  # of an earlier incarnation's death was told before this one was started
+            process, _, incarnation = peer.removeprefix(parcels.WORKER).rpartition(b"/")
+            if incarnation.isdigit() and int(incarnation) <= self._left.get(process, -1):
+                return  # it came, and left before this was read
             if self._dispatch.arrived(peer, monotonic_ns()):
                 self._send_mark(peer)
         elif self._had_a_sink:
@@ -314,7 +318,9 @@ class Give(Push):
 
     def _gone(self, gone: messages.Gone) -> None:
         """A worker takes no more, the coordinator says, and with which task in hand it died."""
-        worker = parcels.WORKER + f"{gone.process}/{gone.incarnation}".encode()
+        process = gone.process.encode()
+        worker = parcels.WORKER + process + f"/{gone.incarnation}".encode()
+        self._left[process] = max(gone.incarnation, self._left.get(process, -1))
         if gone.finished:
             self._dispatch.leaves(worker)
             return

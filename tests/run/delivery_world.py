@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import msgspec
+
 from orchestrator.engines.scripted import QUEUE, ScriptedWorld
 from orchestrator.engines.scripted_process import Scripted
 from orchestrator.run import events
@@ -182,18 +184,15 @@ class DeliveryWorld(ScriptedWorld):
         if self._part(process) == "give":
             source = self._source(process.spec.name)
             source.holders = dict.fromkeys(source.holders)
-        return [
-            events.Exited(
-                at_s=one.at_s,
-                process=one.process,
-                exit_code=one.exit_code,
-                signal=one.signal,
-                reading=self._reading(process),
-                incarnation=one.incarnation,
-            )
-            for one in exited
-            if isinstance(one, events.Exited)
-        ]
+        return [self._with_reading(process, one) for one in exited]
+
+    def meet_coordinator(self, name: str, at_s: float) -> list[events.Event]:
+        return [self._with_reading(self.processes[name], one) for one in super().meet_coordinator(name, at_s)]
+
+    def _with_reading(self, process: Scripted, event: events.Event) -> events.Event:
+        if not isinstance(event, events.Exited):
+            return event
+        return msgspec.structs.replace(event, reading=self._reading(process))
 
     def read(self, at_s: float) -> events.Read:
         alive = {name: self._reading(process) for name, process in self.processes.items() if process.alive}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import msgspec
 import pytest
 from run.delivery_world import DeliveryWorld
@@ -82,6 +84,23 @@ def test_many_deaths_of_all(seed):
         names = [name for name, process in drive.world.processes.items() if process.step == "working"]
         if names:
             drive.feed(*drive.world.kill(drive.random.choice(names), drive.now_s))
+
+    drive.at_step = dict.fromkeys(range(60, 1200, 60), kill)
+    assert drive.run().verdict == "passed", f"seed {seed}: {problems(drive)}"
+    all_is_kept(drive)
+
+
+@pytest.mark.parametrize("seed", seeds(100, few=25))
+def test_deaths_of_the_coordinator_among_those_of_all(seed):
+    """What one coordinator has told a source of a death, and the source has not heard, another one tells."""
+    drive = drive_of(plan(), seed)
+    chance = random.Random(seed)
+
+    def kill(drive):
+        names = [name for name, process in drive.world.processes.items() if process.step == "working"]
+        if names:
+            drive.feed(*drive.world.kill(chance.choice(names), drive.now_s))
+        drive.lose_coordinator(chance.randrange(6))
 
     drive.at_step = dict.fromkeys(range(60, 1200, 60), kill)
     assert drive.run().verdict == "passed", f"seed {seed}: {problems(drive)}"

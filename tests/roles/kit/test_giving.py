@@ -17,11 +17,13 @@ from roles.kit.delivery import Delivery
 from roles.kit.frames import TooLarge, Unsendable
 from roles.kit.giving import Give
 from roles.kit.journal import Journal
+from roles.kit.messages import Gone
 from roles.kit.parcels import Acks, Done, Parcel
 from roles.kit.positions import Runs, in_runs
 from roles.kit.spec import Place, ProcessSpec
 
 SOURCE = "source-1"
+DEADLINE_MS = 10_000
 
 
 @pytest.fixture
@@ -174,6 +176,22 @@ def test_how_far_it_has_come_is_noted_before_anything_is_sent_and_never_less(
     opened.port._waiting += ["one", "two", "three"]
     assert all_taken(opened, worker, 3) == [1, 2, 3]
     assert (noted[0], noted[-1]) == (2, 3)
+
+
+@pytest.mark.parametrize("finished", [False, True])
+def test_nothing_is_given_to_whom_was_told_of_before_its_arrival_was_read(
+    source: Callable[..., Any], peer: Callable[[bytes], Any], finished: bool
+) -> None:
+    """Told of again by another coordinator, too: that is nothing new."""
+    desk, opened = source()
+    early = peer(b"W/worker-1/0")
+    assert opened.port.socket.poll(DEADLINE_MS)
+    for _ in range(2):
+        desk.tell(Gone(process="worker-1", incarnation=0, finished=finished))
+    worker = peer(b"W/worker-1/1")
+    opened.port._waiting += ["one", "two"]
+    assert all_taken(opened, worker, 2) == [1, 2]
+    assert take(opened, early, lambda position: [position, 1]) == []
 
 
 def test_after_a_refusal_all_others_are_given(
