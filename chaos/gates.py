@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chaos import failpoints, feeds, kills, orphans, strangers, topologies, wires
+from chaos import failpoints, feeds, kills, orphans, services, strangers, topologies, wires
 from chaos.gate import Gate
 
 GATES: tuple[Gate, ...] = (
@@ -10,6 +10,7 @@ GATES: tuple[Gate, ...] = (
     wires.GATE,
     orphans.GATE,
     kills.GATE,
+    services.GATE,
     failpoints.GATE,
     strangers.GATE,
     feeds.GATE,

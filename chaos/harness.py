@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import os
@@ -191,9 +192,9 @@ class Service(Recorded):
 
         def look() -> int | None:
             for pid in processes_with(self.marker):
-                words = Path(f"/proc/{pid}/cmdline").read_bytes()
-                if b"orchestrator.verbs.serving" in words:
-                    return pid
+                with contextlib.suppress(OSError):  # it has just ended
+                    if b"orchestrator.verbs.serving" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                        return pid
             return None
 
         found: int = wait_until(look, "the coordinator")

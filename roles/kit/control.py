@@ -98,7 +98,8 @@ class Control:
     looks, and waits. Before it waits, all that waits at `outlets` is sent. `on_joined` is called when somebody has
     connected in the middle of the run, `on_hold` and `on_release` with the name of a port, which `on_hold` tells how
     many of its peers have left. `on_gone` is told of workers that take no more. `delivery` is what
-    ports share where delivery is acknowledged.
+    ports share where delivery is acknowledged; as long as that owes something, to be asked to finish is put off, and
+    nothing pauses.
     """
 
     def __init__(self, socket: zmq.Socket[bytes], words: Words) -> None:
@@ -108,7 +109,7 @@ class Control:
         self.going = False
         self.stopping = False
         self.hurried = False
-        self.finishing = False
+        self.finishing = self.finish_is_due = False
         self.returns = False
         self.ended: set[str] = set()
         self.addresses: dict[str, list[str]] | None = None
@@ -175,11 +176,19 @@ class Control:
                 self._repeat(bell)
             case messages.End(port=port):
                 self.ended.add(port)
+                self.finish_if_due()
             case messages.Finish(returns=returns):
-                self.finishing, self.returns = True, returns
+                self.finish_is_due, self.returns = True, returns
+                self.finish_if_due()
             case messages.Stop(hurried=hurried):
                 self.finishing = self.stopping = True
                 self.hurried = hurried
+
+    def finish_if_due(self) -> None:
+        """Once a port no longer owes anything: the role is to leave, if it was asked to."""
+        if self.finish_is_due and not (self.delivery is not None and self.delivery.owes):
+            self.finishing = True
+            self.heard = _NEVER
 
     def _go(self) -> None:
         if self.going:
@@ -244,7 +253,7 @@ class Control:
             for port in self.ports:
                 port.tally()
             left_s = until - time.monotonic()
-            if left_s <= 0:
+            if left_s <= 0 or self.finish_is_due:
                 return
             state = words[STATE]
             if self.going:

@@ -19,6 +19,10 @@ class Giver(Protocol):
     def begin_after(self) -> int:
         """So many tasks, the first, are over."""
 
+    @property
+    def owes(self) -> bool:
+        """An earlier incarnation has given tasks that this one has not come to."""
+
 
 class Taker(Protocol):
     """The inlet of a worker."""
@@ -60,6 +64,7 @@ class Delivery:
         self.fail: Callable[[str], None] = failpoints.armed(environment, spec.name, incarnation) or _nothing
         self.hand_at = 0
         self.giver: Giver | None = None
+        self._gave = incarnation > 0 and any(port.delivery == "give" for port in spec.ports)
         self.taker: Taker | None = None
         self.passer: Passer | None = None
         self.keeping: Keeping | None = None
@@ -69,6 +74,11 @@ class Delivery:
     def identity(self, prefix: bytes) -> bytes:
         """By what name a socket of this incarnation is known to others."""
         return prefix + f"{self.process}/{self.incarnation}".encode()
+
+    @property
+    def owes(self) -> bool:
+        """Tasks that an earlier incarnation gave are still to be given; before the port is open nobody knows."""
+        return self.giver.owes if self.giver is not None else self._gave
 
     @property
     def begin_after(self) -> int:

@@ -85,6 +85,12 @@ class Give(Push):
         self._position = self._dispatch.done.watermark
         return self._position
 
+    @property
+    def owes(self) -> bool:
+        """An earlier incarnation has given tasks that this one has not come to, and somebody may take them."""
+        come_to = max(self._position, self._dispatch.done.watermark)
+        return come_to < self._dispatch.resumes_to and self.name not in self.control.ended
+
     def send(self, item: Any) -> None:
         """Have one item done; blocks while nobody has room for it, raises `Finish` once nobody needs more."""
         self._waiting.append(item if type(item) in self._packing.plain else self._packing.admit(item))
@@ -214,6 +220,7 @@ class Give(Push):
         """So many of those that wait have had their turn."""
         del self._waiting[:count]
         self._position += count
+        self.control.finish_if_due()
 
     def _pack(self, items: list[Any]) -> tuple[int, bytes]:
         """How many of these make a parcel, and its payload; the next one is tried with as many as should fit."""
@@ -311,6 +318,7 @@ class Give(Push):
             new = self._dispatch.acknowledge(told.runs, monotonic_ns())
             if new:
                 self._journal.note_over(told.runs, self._dispatch.done)
+                self.control.finish_if_due()
             self._fail("source.after_journal")
         for worker, number in told.marks:
             self._dispatch.passed(worker, number)

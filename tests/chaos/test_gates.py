@@ -11,7 +11,7 @@ from types import ModuleType
 import pytest
 import zmq
 
-from chaos import acts, failpoints, feeds, kills, orphans, strangers, topologies, wires
+from chaos import acts, failpoints, feeds, kills, orphans, services, strangers, topologies, wires
 from chaos.gate import Tally, dice
 from chaos.harness import Project
 from roles.kit import curve, guard
@@ -50,6 +50,13 @@ def test_orphans(seed: str) -> None:
     """`tests/system/test_orphans.py` has twenty more, of the local engine alone."""
     tally = orphans.run(seed, 12 * AMOUNT)
     assert (tally.tried, tally.faults) == (12 * AMOUNT, [])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("part", [1, 2])
+def test_services(seed: str, part: int) -> None:
+    tally = services.run(f"{seed}/{part}", 20 * AMOUNT)
+    assert (tally.tried, tally.faults) == (20 * AMOUNT, [])
 
 
 def kept(folder: Path) -> list:
@@ -105,6 +112,10 @@ def test_memory_that_grows_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "its memory grew" in wires.play(acts.Sink, "1", 100).faults[0]
 
 
+SLOW = "import time\n\ndef echo(task):\n    time.sleep(0.001)\n    return task\n"
+"""So that a worker has something in hand."""
+
+
 @pytest.mark.slow
 def test_tasks_that_nobody_gives_again_are_seen(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The gate's short round is `tests/system/test_delivery.py`'s."""
@@ -112,18 +123,38 @@ def test_tasks_that_nobody_gives_again_are_seen(monkeypatch: pytest.MonkeyPatch,
 
     def giving_nothing_again(**changes: str) -> str:
         text = real(**changes).replace("delivery: at_least_once, window: 256", "delivery: best_effort")
-        text = text.replace("roles.functions:echo", "slow:echo")  # so that a worker has something in hand
+        text = text.replace("roles.functions:echo", "slow:echo")
         expect = 'expect: {tasks.lost: ">= 0", results.lost: ">= 0", worker.exit_code: [0, SIGKILL]}'
         return text.replace("    p:\n", f"    p:\n      {expect}\n")
 
     monkeypatch.setattr(kills, "pipeline", giving_nothing_again)
     monkeypatch.setattr(kills, "_VICTIMS", ("worker-1", "worker-2", "worker-3"))
     project = Project(tmp_path)
-    project.write("slow.py", "import time\n\ndef echo(task):\n    time.sleep(0.001)\n    return task\n")
+    project.write("slow.py", SLOW)
     tally = kills.play(project, "1", 3, 6000)
     project.close()
     assert tally.tried == 3
     assert "of 6000 tasks have no result" in "".join(tally.faults)
+
+
+@pytest.mark.slow
+def test_tasks_of_dead_workers_that_a_service_forgets_are_seen(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    again = "            else:\n                self._waiting.append(position)\n"
+    cut = ("roles/kit/dispatch.py", again, "")
+    monkeypatch.setenv("PYTHONPATH", str(mutated(tmp_path / "mutant", [cut])))
+    monkeypatch.setattr(services, "_VICTIMS", ("worker-1",))
+    real = kills.pipeline
+    monkeypatch.setattr(
+        services, "pipeline", lambda **changes: real(worker='params: {call: "slow:echo"}', **changes)
+    )
+    project = Project(tmp_path)
+    project.write("slow.py", SLOW)
+    tally = services.play(project, "1", 5)
+    project.close()
+    assert tally.tried == 5
+    assert "tasks lost" in "".join(tally.faults)
 
 
 def mutated(folder: Path, cuts: list[tuple[str, str, str]]) -> Path:
@@ -162,11 +193,11 @@ UNPROTECTED = {
 def test_what_keeps_each_result_once_is_missed(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, missing: str
 ) -> None:
-    """The gate's short round is `tests/system/test_delivery.py`'s."""
+    """The gate's short round is `tests/system/test_delivery.py`'s. With a window of 1 the step comes on any machine."""
     cut, (step, number, action), counted = UNPROTECTED[missing]
     monkeypatch.setenv("PYTHONPATH", str(mutated(tmp_path / "mutant", [cut])))
     project = Project(tmp_path)
-    tally = failpoints.play(project, (step,), number, action=action)
+    tally = failpoints.play(project, (step,), number, window=1, action=action)
     project.close()
     assert tally.faults
     assert tally.counts[counted] > 0

@@ -479,6 +479,18 @@ def test_a_stream_without_end_is_drained(project, how):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("rate", [20, 20000])
+def test_a_source_that_is_killed_as_the_run_goes_down_gives_again_what_it_had_given(project, rate):
+    project.topology(pipeline(ventilator=f"params: {{count: 1000000000, rate: {rate}}}"))
+    run = project.start()
+    wait_until(lambda: lines(project) > 20, "some results")
+    os.kill(run.pid("ventilator-1"), signal.SIGKILL)
+    assert run.ask(Down).done
+    outcome = run.outcome().balanced("tasks")
+    assert sorted(done(project)) == list(range(1, outcome.links["tasks"]["sent"] + 1))
+
+
+@pytest.mark.slow
 def test_a_service_loses_nothing_though_its_coordinator_dies_with_a_worker(project):
     project.topology(pipeline(ventilator="params: {count: 1000000000, rate: 5000}"))
     service = project.up()

@@ -363,7 +363,7 @@ def test_a_supervisord_that_answers_no_more_is_exit_3(project):
     assert "supervisord" in outcome.problems[-1]["text"]
 
 
-def usable_python() -> str | None:
+def usable_python(user: int) -> str | None:
     """A Python of this version that another user can run."""
     name = f"python{sys.version_info[0]}.{sys.version_info[1]}"
     for candidate in (sys.executable, shutil.which(name, path="/usr/bin:/usr/local/bin")):
@@ -372,8 +372,8 @@ def usable_python() -> str | None:
         try:
             ran = subprocess.run(
                 [candidate, "-c", ""],
-                user=65534,
-                group=65534,
+                user=user,
+                group=user,
                 extra_groups=[],
                 check=False,
                 capture_output=True,
@@ -388,7 +388,8 @@ def usable_python() -> str | None:
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can become somebody else")
 @pytest.mark.parametrize("mode", ["run", "up"])
 def test_another_user_runs_it_as_well(project, mode):
-    python = usable_python()
+    user = 100_000 + 2 * os.getpid() + (mode == "up")  # nobody else's, so that what is left is this test's
+    python = usable_python(user)
     if python is None:
         pytest.skip("no Python of this version that another user can run")
     root = Path(__file__).resolve().parents[2]
@@ -396,7 +397,7 @@ def test_another_user_runs_it_as_well(project, mode):
     home = base() / f"zmq-topology-test-{os.getpid()}-{mode}"
     home.mkdir(mode=0o755)
     try:
-        os.chown(home, 65534, 65534)
+        os.chown(home, user, user)
         text = STREAM.replace("1000000000", "2000")
         project.topology(text)
         shutil.copyfile(project.folder / "topology.yaml", home / "topology.yaml")
@@ -405,7 +406,7 @@ def test_another_user_runs_it_as_well(project, mode):
         def call(*arguments: str) -> subprocess.CompletedProcess[str]:
             return subprocess.run(
                 [python, "-m", "orchestrator", *arguments],
-                cwd=home, env=environment, user=65534, group=65534, extra_groups=[],
+                cwd=home, env=environment, user=user, group=user, extra_groups=[],
                 capture_output=True, text=True, timeout=60, check=False,
             )  # fmt: skip
 
@@ -419,7 +420,7 @@ def test_another_user_runs_it_as_well(project, mode):
             down = call("down")
             assert down.returncode == 0, down.stdout + down.stderr
         owners = {path.stat().st_uid for path in home.rglob("*")}
-        assert owners <= {65534, 0}
-        assert not list(base().glob(f"{PREFIX}65534-*"))
+        assert owners <= {user, 0}
+        assert not list(base().glob(f"{PREFIX}{user}-*"))
     finally:
         shutil.rmtree(home)

@@ -12,12 +12,13 @@ import pytest
 import zmq
 from harness import wait_until
 
-from roles.kit import parcels
+from roles.kit import control, parcels
 from roles.kit.delivery import Delivery
+from roles.kit.dispatch import MOST_IN_PARCEL
 from roles.kit.frames import TooLarge, Unsendable
 from roles.kit.giving import Give
 from roles.kit.journal import Journal
-from roles.kit.messages import Gone
+from roles.kit.messages import Finish, Gone
 from roles.kit.parcels import Acks, Done, Parcel
 from roles.kit.positions import Runs, in_runs
 from roles.kit.spec import Place, ProcessSpec
@@ -192,6 +193,54 @@ def test_nothing_is_given_to_whom_was_told_of_before_its_arrival_was_read(
     opened.port._waiting += ["one", "two"]
     assert all_taken(opened, worker, 2) == [1, 2]
     assert take(opened, early, lambda position: [position, 1]) == []
+
+
+def given(opened: Any, worker: Any, role: threading.Thread, taken: list[int]) -> None:
+    """Take all that a source's thread gives until it ends."""
+
+    def is_over() -> bool:
+        if worker.poll(10):
+            _, header, *_ = worker.recv_multipart()
+            parcel = parcels.decode_forth(header) if header else None
+            if isinstance(parcel, Parcel):
+                taken.extend(in_runs(parcel.runs))
+                tell(worker, Acks(parcel.runs))
+                tell(worker, Done(parcel.number))
+        return not role.is_alive()
+
+    wait_until(is_over, "the source's end")
+
+
+@pytest.mark.parametrize("come_to", [0, 3, 200])
+def test_one_that_is_asked_to_finish_gives_first_what_an_earlier_incarnation_gave(
+    source: Callable[..., Any], peer: Callable[[bytes], Any], tmp_path: Path, come_to: int
+) -> None:
+    """However slowly it would make its items, it does not pause; and of what nobody has had it begins nothing."""
+    (tmp_path / "delivery").mkdir()
+    Journal(tmp_path / "delivery" / f"{SOURCE}.journal").note_turns(come_to, 0)
+    desk, opened = source()
+    desk.tell(Finish())
+    worker, ended, taken = peer(b"W/worker-1/0"), [], []
+
+    def items() -> Iterator[int]:
+        for number in range(10_000):
+            desk.control.pause(60)
+            yield number
+
+    def run() -> None:
+        try:
+            opened.port.send_all(items())
+        except control.Finish:
+            ended.append("asked to")
+        opened.port.conclude()
+
+    role = threading.Thread(target=run, daemon=True)
+    role.start()
+    given(opened, worker, role, taken)
+    assert ended == ["asked to"]
+    assert taken[:come_to] == list(range(1, come_to + 1))
+    assert len(taken) <= come_to + MOST_IN_PARCEL
+    assert desk.count(opened).sent == desk.count(opened).acked == len(taken)
 
 
 def test_after_a_refusal_all_others_are_given(
