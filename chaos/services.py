@@ -15,7 +15,7 @@ from pathlib import Path
 
 from chaos.gate import Gate, Tally, dice
 from chaos.harness import Project, Service, processes_with, wait_until
-from chaos.kills import lines, not_once, pipeline
+from chaos.kills import RESTART, lines, not_once, pipeline
 
 _COORDINATOR = "coordinator"
 _VICTIMS = (_COORDINATOR, _COORDINATOR, "worker-1", "worker-2", "worker-3", "sink-1", "ventilator-1")
@@ -38,8 +38,10 @@ def run(seed: str, amount: int) -> Tally:
 
 def play(project: Project, seed: str, kills: int) -> Tally:
     """One service with so many kills; whoever is not there when he is to be killed is killed when he is."""
-    project.topology(pipeline(ventilator=f"params: {{count: 1000000000, rate: {_RATE}}}"))
+    ventilator = f"params: {{count: 1000000000, rate: {_RATE}}}"
+    project.topology(pipeline(ventilator=ventilator, restart=f"{RESTART}, ready_within: {_DEADLINE_S:g}s"))
     tally, chance, killed = Tally(), dice(seed), Counter[str]()
+    service: Service | None = None
     try:
         service = project.up()
         for _ in range(kills):
@@ -49,7 +51,9 @@ def play(project: Project, seed: str, kills: int) -> Tally:
         _wait_for_more(project, 1)
         outcome = service.down().passed()
     except AssertionError as fault:
-        tally.faults.append(f"seed {seed}, after {tally.tried} of {kills} kills ({dict(killed)}): {fault}")
+        found = service.events("ProblemFound", expected=False) if service is not None else []
+        told = "; ".join([str(fault), *(event["text"] for event in found)])
+        tally.faults.append(f"seed {seed}, after {tally.tried} of {kills} kills ({dict(killed)}): {told}")
         return tally
     link = outcome.links["tasks"]
     lost, more = not_once(project, link["sent"])
