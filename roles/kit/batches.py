@@ -15,7 +15,7 @@ from typing import Any, Final, Protocol
 import msgspec
 
 from roles.kit.codec import codec
-from roles.kit.frames import joined
+from roles.kit.frames import as_many_as_fit, joined
 from roles.kit.pace import Pace
 
 AGE_NS: Final = 10_000_000
@@ -70,11 +70,12 @@ class Way(Protocol):
     def frame_made(self, size_bytes: int) -> None:
         """Count the bytes of a frame."""
 
-    def fits(self, size_bytes: int) -> bool:
-        """Whether a frame may be so large."""
+    @property
+    def most_bytes(self) -> int:
+        """How large a frame may be."""
 
-    def refuse(self, size_bytes: int, item: Any) -> None:
-        """Raise TooLarge: one item is more than a frame may hold."""
+    def refuse_larger(self, size_bytes: int, item: Any) -> None:
+        """Raise TooLarge where one item is more than a frame may hold."""
 
     def go(self, frame: bytes) -> bool:
         """Send a frame if that can be done without waiting; whether it was."""
@@ -166,14 +167,18 @@ class Batcher:
 
     def _put_into_frames(self, part: list[Any]) -> None:
         """Make a frame of these, or several where one would be too large; raises Unsendable for one item."""
-        frame = joined(self._join, part)
-        if not self._way.fits(len(frame)):
-            if len(part) == 1:
-                self._way.refuse(len(frame), part[0])
-            half = len(part) // 2
-            self._put_into_frames(part[:half])
-            self._put_into_frames(part[half:])
-            return
-        self._frames.append((frame, len(part)))
-        self.bundled += len(part)
-        self._way.frame_made(len(frame))
+        while part:
+            count, frame = self._first_frame(part)
+            if count == 1:
+                self._way.refuse_larger(len(frame), part[0])
+            self._frames.append((frame, count))
+            self.bundled += count
+            self._way.frame_made(len(frame))
+            part = part[count:]
+
+    def _first_frame(self, part: list[Any]) -> tuple[int, bytes]:
+        """How many of these, the first ones, make a frame, and the frame."""
+        count, (frame,) = as_many_as_fit(
+            len(part), lambda some: [joined(self._join, part[:some])], self._way.most_bytes
+        )
+        return count, frame

@@ -110,12 +110,13 @@ class Push(Outlet):
         """Count the bytes of a frame."""
         self._count_sent(0, size_bytes)
 
-    def fits(self, size_bytes: int) -> bool:
-        """Whether a frame may be so large."""
-        return size_bytes <= self.spec.max_message_bytes
+    @property
+    def most_bytes(self) -> int:
+        """How large a frame may be."""
+        return self.spec.max_message_bytes
 
-    def refuse(self, size_bytes: int, item: Any) -> None:
-        """Raise TooLarge: one item is more than a frame may hold."""
+    def refuse_larger(self, size_bytes: int, item: Any) -> None:
+        """Raise TooLarge where one item is more than a frame may hold."""
         refuse_larger(self.spec, size_bytes, item)
 
     def go(self, frame: bytes) -> bool:

@@ -17,7 +17,7 @@ class Way:
 
     def __init__(self, peers: int = 1, room: int = 10**9, most_bytes: int = 10**9) -> None:
         self.frames: list[bytes] = []
-        self._most_bytes = most_bytes
+        self.most_bytes = most_bytes
         self.room = room
         self.made_bytes = 0
         self.back: tuple[int, int] | None = None
@@ -26,11 +26,9 @@ class Way:
     def frame_made(self, size_bytes: int) -> None:
         self.made_bytes += size_bytes
 
-    def fits(self, size_bytes: int) -> bool:
-        return size_bytes <= self._most_bytes
-
-    def refuse(self, size_bytes: int, item: Any) -> None:
-        raise TooLarge(f"{item!r}: {size_bytes}")
+    def refuse_larger(self, size_bytes: int, item: Any) -> None:
+        if size_bytes > self.most_bytes:
+            raise TooLarge(f"{item!r}: {size_bytes}")
 
     def go(self, frame: bytes) -> bool:
         if self.room <= 0:
@@ -137,7 +135,10 @@ def test_an_item_that_cannot_be_packed_is_named_with_its_own_error(clock):
     with pytest.raises(Unsendable, match=f"cannot send {2**70}: OverflowError: ") as raised:
         batcher.flush()
     assert raised.value.__cause__.__context__ is None, "it is told once"
-    assert (batcher.flush(), batcher.put, way.frames) == (True, 0, [])
+    assert (batcher.flush(), batcher.put) == (True, 1), (
+        "what came before it goes, what came after it does not"
+    )
+    assert [packing("msgpack").split(frame) for frame in way.frames] == [[1]]
 
 
 def test_a_full_batch_is_one_frame_and_the_rest_waits(clock):
