@@ -285,14 +285,12 @@ def who_held(
 ) -> str:
     """Where lost messages were, as far as the slots tell."""
     gone = [member for member, _ in receivers if member.lost_its_way or member.broke_off]
-    left = [member for member, _ in receivers if member.step is Step.DONE and not member.lost_its_way]
     holders = [member.name for member in gone if member.lost_its_way and _held_one(member)][:lost]
     parts = [f"{name} held 1 unfinished" for name in holders]
     rest = lost - len(holders)
     if rest:
-        parts.append(
-            f"{rest} {'was' if rest == 1 else 'were'} {_whereabouts(gone, left, senders, conduits, holders)}"
-        )
+        whereabouts = _whereabouts(gone, [member for member, _ in receivers], senders, conduits, holders)
+        parts.append(f"{rest:,} {'was' if rest == 1 else 'were'} {whereabouts}")
     return ", ".join(parts)
 
 
@@ -306,21 +304,26 @@ def _held_one(member: Member) -> bool:
 
 def _whereabouts(
     gone: list[Member],
-    left: list[Member],
+    receivers: Sequence[Member],
     senders: Sequence[tuple[Member, str]],
     conduits: Sequence[Member],
     holders: list[str],
 ) -> str:
     dead_senders = [member.name for member, _ in senders if member.lost_its_way]
+    left = [member for member in receivers if member.step is Step.DONE and not member.lost_its_way]
+    # After a failure nobody waits for long: who was still at work leaves what was on the way to it.
+    stopped = [m for m in receivers if m.stopped_well and not (m.finished or m.drained or m in gone)]
+    were = f"{_names(stopped)}, which {'was' if len(stopped) == 1 else 'were'} stopped with the run"
     if gone:
-        return "on the way to " + ("it" if holders == [gone[0].name] and len(gone) == 1 else _names(gone))
+        dead = "it" if holders == [gone[0].name] and len(gone) == 1 else _names(gone)
+        return f"on the way to {dead}" + (f", or to {were}" if stopped else "")
     if dead_senders:
         return f"still with {', '.join(dead_senders)}"
     if any(member.lost_its_way for member in conduits):
         return f"in {_names([member for member in conduits if member.lost_its_way])}"
     if left:
         return f"on the way to {_names(left)}, which finished before the others"
-    return "on the way"
+    return f"on the way to {were}" if stopped else "on the way"
 
 
 def _names(members: Sequence[Member]) -> str:

@@ -319,6 +319,24 @@ def test_loss_names_who_held_it(project: Project) -> None:
     assert len((project.folder / "results.jsonl").read_text().splitlines()) == 10
 
 
+def test_what_was_on_the_way_to_who_is_stopped_after_a_failure_is_not_laid_at_the_dead(project):
+    project.write("slow.py", "import time\n\ndef work(task):\n    time.sleep(0.02)\n    return task\n")
+    project.topology("""
+        p:
+          endpoints: {tasks: ipc, results: ipc}
+          nodes:
+            ventilator: {role: ventilator, bind: tasks, params: {count: 1200}}
+            worker: {role: worker, connect: [tasks, results], replicas: 2, params: {call: "slow:work"}}
+            sink: {role: sink, bind: results}
+    """)
+    run = project.start()
+    run.wait_for("ProcessFinished", process="ventilator-1")
+    os.kill(run.pid("worker-2"), signal.SIGKILL)
+    (lost,) = [problem for problem in run.outcome(20).problems if problem["kind"] == "lost"]
+    assert lost["text"].startswith("tasks lost ")
+    assert lost["text"].endswith(" were on the way to it, or to worker-1, which was stopped with the run")
+
+
 def _text(project: Project, name: str) -> Any:
     path = project.folder / name
     return path.read_text() if path.exists() else ""
