@@ -70,6 +70,7 @@ def test_one_package_equals_a_plain_loop(census, run_census):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_the_whole_library_equals_a_plain_loop(census, run_census):
     names = library_files()
     assert len(names) > 500
