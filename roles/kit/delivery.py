@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from roles.kit import failpoints
 from roles.kit.kept import Keeping
 from roles.kit.parcels import Mark
+from roles.kit.positions import Runs
 from roles.kit.spec import Place, ProcessSpec
 
 
@@ -38,6 +39,9 @@ class Passer(Protocol):
 
     def pass_results(self, source: bytes, tasks: list[int], counts: list[int] | None) -> int:
         """Send the results of the first of these tasks, as many as make a message; how many tasks that are."""
+
+    def pass_again(self, source: bytes, tasks: Runs) -> None:
+        """Send once more the results of these tasks, as far as they are still there."""
 
     def pass_mark(self, mark: Mark) -> None:
         """Send a mark to the sink."""

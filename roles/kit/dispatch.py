@@ -14,6 +14,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from roles.kit.parcels import LAST_MARK
 from roles.kit.positions import Positions, Runs, rows
 
 AHEAD_NS: Final = 20_000_000
@@ -50,12 +51,14 @@ class Given:
 class Worker:
     """One worker as its source knows it. `held` are its tasks, with the number of the last mark sent before each.
 
-    `parcels` are those that it has not worked through: number, tasks, and the same of the marks.
+    `parcels` are those that it has not worked through: number, tasks, and the same of the marks. `asked` are the tasks
+    of which it was asked to send the results once more, with the number of the mark that comes behind these.
     """
 
     present: bool = True
     leaves: bool = False
     held: dict[int, int] = field(default_factory=dict)
+    asked: dict[int, int] = field(default_factory=dict)
     parcels: deque[tuple[int, int, int]] = field(default_factory=deque)
     backlog: int = 0
     task_ns: int = 0
@@ -141,6 +144,7 @@ class Dispatch:
         """A worker has connected, for the first time or again; whether it was known, and so may have lost something."""
         known = name in self._workers
         worker = self._workers.setdefault(name, Worker(progress_ns=now_ns))
+        worker.asked.clear()
         worker.present = True
         if name not in self._turn:
             self._turn.append(name)
@@ -323,19 +327,34 @@ class Dispatch:
         worker.marked_ns = now_ns
         return worker.marks
 
-    def passed(self, name: bytes, number: int) -> int:
-        """A mark has come back: what was given before and is still held was lost, and waits again; how many."""
+    def passed(self, name: bytes, number: int) -> list[int]:
+        """A mark has come back: what was given before and is still held was lost on the way, or its results were.
+
+        Those results of which this is news may still be with the worker, which is to be asked for them, and for
+        another mark behind them: these tasks, in their order. The others wait again.
+        """
         worker = self._workers.get(name)
         if worker is None:
-            return 0
+            return []
         worker.passed = max(worker.passed, number)
         while worker.parcels and worker.parcels[0][2] < number:
             worker.backlog -= worker.parcels.popleft()[1]
         lost = [position for position, marks in worker.held.items() if marks < number]
+        asked = worker.asked
+        may_ask = worker.present and number < LAST_MARK
+        news = [position for position in lost if may_ask and position not in asked]
         for position in lost:
-            del worker.held[position], self._holder[position]
-        self._waiting.extend(lost)
-        return len(lost)
+            if not may_ask or asked.get(position, number + 1) <= number:
+                del worker.held[position], self._holder[position]
+                self._waiting.append(position)
+        worker.asked = {position: mark for position, mark in asked.items() if position in worker.held}
+        worker.asked.update(dict.fromkeys(news, worker.marks + 1))
+        return sorted(news)
+
+    def ask_anew(self) -> None:
+        """What workers were asked to send once more may be lost once more: it is worth asking again."""
+        for worker in self._workers.values():
+            worker.asked.clear()
 
     def to_ask(self, now_ns: int, *, everyone: bool = False) -> list[bytes]:
         """The workers of which it should be asked whether something was lost on the way from them."""

@@ -262,9 +262,11 @@ class Give(Push):
             return False
         return True
 
-    def _send_mark(self, worker: bytes) -> None:
+    def _send_mark(self, worker: bytes, *, again: Sequence[int] = ()) -> None:
+        """Ask a worker for a mark, and that it sends what it has of the results of tasks `again` before that."""
         number = self._dispatch.mark(worker, monotonic_ns())
-        if not self._send_frames_to(worker, parcels.encode(Mark(number)), b""):
+        mark = Mark(number, again=parcels.few_runs(again))
+        if not self._send_frames_to(worker, parcels.encode(mark), b""):
             self._dispatch.unreachable(worker)
 
     def _hear(self) -> None:
@@ -308,6 +310,7 @@ class Give(Push):
                 self._send_mark(peer)
         elif self._had_a_sink:
             self._dispatch.give_up_on_leavers(monotonic_ns(), everyone=True)
+            self._dispatch.ask_anew()
             for worker in self._dispatch.to_ask(monotonic_ns(), everyone=True):
                 self._send_mark(worker)
         self._had_a_sink = self._had_a_sink or not is_worker
@@ -321,7 +324,9 @@ class Give(Push):
                 self.control.finish_if_due()
             self._fail("source.after_journal")
         for worker, number in told.marks:
-            self._dispatch.passed(worker, number)
+            lost = self._dispatch.passed(worker, number)
+            if lost:
+                self._send_mark(worker, again=lost)
         self._note_counts()
 
     def _gone(self, gone: messages.Gone) -> None:

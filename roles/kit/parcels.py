@@ -18,7 +18,7 @@ from typing import Final
 
 import msgspec
 
-from roles.kit.positions import Runs
+from roles.kit.positions import Runs, as_runs
 
 POSITION_BITS: Final = 40
 """Of a word that tells a position and something else. The slot's word for the task in hand has above the position its
@@ -53,11 +53,15 @@ class Parcel(Header, frozen=True, tag="p"):
 
 
 class Mark(Header, frozen=True, tag="m"):
-    """Mark number `number` of `source` for `worker`; the source itself may leave these two out."""
+    """Mark number `number` of `source` for `worker`; the source itself may leave these two out.
+
+    Before it passes the mark on, the worker is to send once more what it has still of the results of tasks in `again`.
+    """
 
     number: int
     source: bytes = b""
     worker: bytes = b""
+    again: Runs = []
 
 
 class Results(Header, frozen=True, tag="r"):
@@ -104,6 +108,12 @@ def position_in_hand(word: int, slot: int) -> int:
 def most_named(most_bytes: int) -> int:
     """So many tasks a parcel's header can name in a frame of this size, however scattered they are."""
     return max(1, (most_bytes - _REST_OF_HEADER_BYTES) // _ROW_BYTES)
+
+
+def few_runs(positions: Sequence[int]) -> Runs:
+    """Runs that hold these positions, which rise, and where they are very scattered others between them, too."""
+    runs = as_runs(positions)
+    return runs if len(runs) <= 2 * _ROWS_IN_ACKS else [positions[0], positions[-1] - positions[0] + 1]
 
 
 def acks(runs: Runs, marks: Sequence[tuple[bytes, int]] = ()) -> Iterator[bytes]:

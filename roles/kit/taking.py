@@ -23,6 +23,7 @@ from roles.kit.parcels import Done, Mark, Results
 from roles.kit.pipeline import Pull, Push
 from roles.kit.ports import LARGE_BYTES, MALFORMED, NOBLOCK, Ended
 from roles.kit.positions import Runs, as_runs, in_runs
+from roles.kit.sent import Sent
 from roles.kit.slot import BELL, HAND, State, port_base
 
 YOUNG_NS: Final = 10_000_000
@@ -44,6 +45,7 @@ class Pass(Push):
         self._delivery.passer = self
         self._packing = packing(self.spec.codec)
         self.results: list[Any] = []
+        self._sent = Sent(self.spec.window)
         self._plain, self._admit, self._append = self._packing.plain, self._packing.admit, self.results.append
 
     def send(self, item: Any) -> None:
@@ -81,8 +83,14 @@ class Pass(Push):
         if count == 1:
             refuse_larger(self.spec, len(frames[1]), results[0] if end == 1 else results[:end])
         self._send_on(frames, end)
+        self._sent.add(source, tasks[:count], frames, end)
         del results[:end]
         return count
+
+    def pass_again(self, source: bytes, tasks: Runs) -> None:
+        """Send once more the results of these tasks, as far as they are still there; waits as the first time."""
+        for frames, items in self._sent.with_any_of(source, tasks):
+            self._send_on(frames, items)
 
     def pass_mark(self, mark: Mark) -> None:
         """Send a mark behind the results; waits as they do."""
@@ -309,4 +317,5 @@ class Take(Pull):
         if self._delivery.passer is None:
             self._acknowledge(source, [], [(me, mark.number)])
         else:
+            self._delivery.passer.pass_again(source, mark.again)
             self._delivery.passer.pass_mark(Mark(mark.number, source, me))

@@ -100,6 +100,28 @@ def test_what_was_written_down_and_not_acknowledged_is_not_done_again(project):
     assert (outcome.links["tasks"]["redelivered"], outcome.links["results"]["duplicates"]) == (0, 0)
 
 
+@pytest.mark.parametrize("step", ["sink.after_receive", "sink.before_write", "sink.before_sync"])
+def test_with_a_sink_no_work_is_lost(project, step):
+    """Workers send the results once more, so that nothing is done twice."""
+    project.write(
+        "noted.py",
+        """
+        def work(task):
+            with open("calls", "a") as file:
+                file.write(f"{task}\\n")
+            return task
+        """,
+    )
+    worker = 'params: {call: "noted:work"}'
+    project.topology(pipeline(worker=worker, ventilator="params: {count: 300, rate: 2000}"))
+    run = project.start(environment={"ORCHESTRATOR_FAIL": f"{step}:3=kill"})
+    outcome = run.outcome().passed()
+    assert run.events("ProcessEnded", process="sink-1", signal="SIGKILL")
+    assert sorted(done(project)) == list(range(1, 301))
+    assert sorted(map(int, (project.folder / "calls").read_text().split())) == list(range(1, 301))
+    assert outcome.links["tasks"]["redelivered"] == 0
+
+
 @pytest.mark.parametrize(("step", "twice"), [("source.after_send", 0), ("source.before_journal", 1)])
 def test_what_a_source_gives_again_after_its_death_is_counted(project, step, twice):
     """A task that was sent may not have left the socket of who died then; one that was acknowledged was done."""

@@ -12,6 +12,7 @@ from seeds import seeds
 from roles.kit.dispatch import BUSY_NS, GUILTY_AFTER, LEAST_AHEAD, MOST_IN_PARCEL, QUIET_NS, Dispatch
 from roles.kit.parcels import LAST_MARK
 from roles.kit.positions import Positions, as_runs
+from roles.kit.sent import Sent
 
 MS = 1_000_000
 
@@ -171,8 +172,39 @@ def test_a_mark_tells_what_was_lost_and_nothing_that_was_given_after_it():
     number = dispatch.mark(b"w", 0)
     dispatch.give(b"w", [4], ["later"], 0)
     dispatch.acknowledge([3, 1], 0)
-    assert dispatch.passed(b"w", number) == 1
+    assert dispatch.passed(b"w", number) == [2], "its result may only have been lost with the sink"
+    number = dispatch.mark(b"w", 0)
+    assert not dispatch.waits_again
+    assert dispatch.passed(b"w", number) == [4], "which was given before that"
     assert list(dispatch.give_again(b"w", 5, 0).positions) == [2]
+
+
+def test_what_was_asked_for_again_need_not_be_given_again():
+    dispatch = Dispatch(10)
+    dispatch.arrived(b"w", 0)
+    learn(dispatch, b"w", 1)
+    dispatch.give(b"w", [2, 3], ["a", "b"], 0)
+    assert dispatch.passed(b"w", dispatch.mark(b"w", 0)) == [2, 3]
+    number = dispatch.mark(b"w", 0)
+    dispatch.acknowledge([2, 2], 0)
+    assert dispatch.passed(b"w", number) == []
+    assert dispatch.settled
+    assert dispatch.again == 0
+
+
+@pytest.mark.parametrize("news", ["a sink", "the worker itself"])
+def test_what_was_asked_for_may_be_lost_again_and_is_asked_for_anew(news):
+    dispatch = Dispatch(10)
+    dispatch.arrived(b"w", 0)
+    learn(dispatch, b"w", 1)
+    dispatch.give(b"w", [2], ["a"], 0)
+    assert dispatch.passed(b"w", dispatch.mark(b"w", 0)) == [2]
+    dispatch.mark(b"w", 0)  # it never comes back
+    dispatch.ask_anew() if news == "a sink" else dispatch.arrived(b"w", 0)
+    assert dispatch.passed(b"w", dispatch.mark(b"w", 0)) == [2]
+    assert not dispatch.waits_again
+    assert dispatch.passed(b"w", dispatch.mark(b"w", 0)) == []
+    assert dispatch.waits_again
 
 
 def test_who_is_asked_whether_something_was_lost():
@@ -220,7 +252,7 @@ def test_what_a_worker_has_not_done_as_it_leaves_is_given_again_once_the_rest_is
     dispatch.leaves(b"w")
     assert not dispatch.waits_again
     dispatch.acknowledge([2, 1], 0)
-    assert dispatch.passed(b"w", LAST_MARK) == 1
+    assert dispatch.passed(b"w", LAST_MARK) == [], "nobody is left who could be asked"
     dispatch.arrived(b"other", 0)
     assert dispatch.give_again(*dispatch.room(), 0).items == ["not begun"]
 
@@ -300,6 +332,8 @@ class World:
         self.dispatch = Dispatch(window)
         self.left = deque(range(1, tasks + 1))
         self.inboxes: dict[bytes, deque[Any]] = {}
+        self.sent: dict[bytes, Sent] = {}
+        self.window = window
         self.outboxes: dict[bytes, deque[Any]] = {}
         self.to_source: deque[Any] = deque()
         self.kept: set[int] = set()
@@ -313,6 +347,7 @@ class World:
         name = b"w%d" % self.names
         self.names += 1
         self.inboxes[name], self.outboxes[name] = deque(), deque()
+        self.sent[name] = Sent(self.window)
         self.dispatch.arrived(name, self.now_ns)
 
     def step(self) -> None:
@@ -337,10 +372,15 @@ class World:
         if not self.inboxes[name]:
             return
         given = self.inboxes[name].popleft()
-        if isinstance(given, int):
-            self.outboxes[name].append(("mark", name, given))
+        if isinstance(given, tuple):
+            number, again = given
+            for (payload,), _ in self.sent[name].with_any_of(b"", as_runs(again)):
+                self.outboxes[name].append(("results", name, list(payload)))
+            self.outboxes[name].append(("mark", name, number))
         else:
-            self.outboxes[name].append(("results", name, list(given.positions)))
+            tasks = list(given.positions)
+            self.outboxes[name].append(("results", name, tasks))
+            self.sent[name].add(b"", tasks, [tasks], len(tasks))
             self.to_source.append(("done", name, given.number))
 
     def carry(self) -> None:
@@ -368,11 +408,13 @@ class World:
         elif kind == "acks":
             self.dispatch.acknowledge(as_runs(what), self.now_ns)
         else:
-            self.dispatch.passed(name, what)
+            lost = self.dispatch.passed(name, what)
+            if lost:
+                self.inboxes[name].append((self.dispatch.mark(name, self.now_ns), lost))
 
     def ask(self, *, everyone: bool = False) -> None:
         for name in self.dispatch.to_ask(self.now_ns, everyone=everyone):
-            self.inboxes[name].append(self.dispatch.mark(name, self.now_ns))
+            self.inboxes[name].append((self.dispatch.mark(name, self.now_ns), []))
 
     def kill_worker(self) -> None:
         name = self.chance.choice(list(self.inboxes))
@@ -392,6 +434,7 @@ class World:
         self.to_source = deque(
             one for one in self.to_source if self.chance.random() < 0.5 or one[0] == "done"
         )
+        self.dispatch.ask_anew()
         self.ask(everyone=True)
 
 
@@ -416,6 +459,7 @@ def test_every_task_is_kept_whoever_dies(seed):
 
 @pytest.mark.parametrize("seed", seeds(60, few=15))
 def test_no_more_is_given_again_than_the_dead_workers_held(seed):
+    """With a sink none of the work is lost."""
     chance = random.Random(seed)
     world = World(chance, 8, 200)
     for _ in range(200_000):
@@ -423,6 +467,6 @@ def test_no_more_is_given_again_than_the_dead_workers_held(seed):
             break
         world.step()
         if chance.random() < 0.02:
-            world.kill_worker()
+            chance.choice((world.kill_worker, world.kill_sink))()
     assert world.dispatch.settled
     assert world.dispatch.again <= 8 * world.worker_kills
