@@ -34,6 +34,10 @@ class Crew:
         self._number += 1
         return self._number
 
+    def come_after(self, coordinators: int) -> None:
+        """So many have led this run before, and this one gives out no number that one of them gave."""
+        self._number = coordinators << 32
+
     def take_commands(self) -> tuple[Command, ...]:
         """What has been decided since this was last asked."""
         commands, self._commands = tuple(self._commands), []

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from orchestrator.run.books import Book
 from orchestrator.run.crew import Crew
-from orchestrator.run.events import Known, ProcessEnded, ProcessFinished
+from orchestrator.run.events import Known, ProblemFound, ProcessEnded, ProcessFinished
 from orchestrator.run.member import Member
 from orchestrator.run.plan import BookPlan
 from roles.kit.messages import End, Gone, SetAside
@@ -110,15 +110,20 @@ class Deliveries:
         self._crew = crew
         self._books = books
         self._told: set[tuple[str, int, bool]] = set()
-        self._aside: set[tuple[str, str, int]] = set()
+        self._aside: set[str] = set()
 
     def takes_no_more(self, member: Member) -> None:
         """A process has ended, or done its part: who gave tasks to it gives what is left of them to others."""
         self._tell(member, member.incarnation, member.reading.ports if member.over else None)
 
     def repeat(self, past: Iterable[Known]) -> None:
-        """Tell it of all who ended, or did their part, in the past: what another has told may not have been heard."""
+        """Tell it of all who ended, or did their part, in the past: what another has told may not have been heard.
+
+        The world has heard what was made known.
+        """
         for event in past:
+            if isinstance(event, ProblemFound) and event.kind == "quarantined":
+                self._aside.add(event.text)
             if isinstance(event, ProcessFinished | ProcessEnded) and event.process in self._crew.members:
                 ports = event.ports if isinstance(event, ProcessEnded) else None
                 self._tell(self._crew.members[event.process], event.incarnation, ports)
@@ -152,10 +157,6 @@ class Deliveries:
 
     def set_aside(self, member: Member, told: SetAside) -> None:
         """A source has given a task up."""
-        key = (member.name, told.port, told.position)
-        if key in self._aside:
-            return
-        self._aside.add(key)
         for book in self._books:
             if (member, told.port) in book.senders:
                 endpoint = book.plan.endpoints[0]
@@ -163,6 +164,9 @@ class Deliveries:
                     f"{endpoint}: task {told.position:,} of {member.name} is set aside: {told.deaths} workers died"
                     f" with it in hand{f' ({told.item})' if told.item else ''}"
                 )
+                if text in self._aside:
+                    continue
+                self._aside.add(text)
                 self._crew.problem(
                     "quarantined",
                     text,

@@ -64,9 +64,18 @@ class Endings:
                 member.stop_told_s = self._crew.now_s
 
     def reluctant(self, told_s: float) -> list[Member]:
-        """The sources that were asked to finish at `told_s`, have had their grace, and neither finish nor wait."""
-        waited_s = self._crew.now_s - told_s
-        return [m for m in self._sources if not m.quiet and not m.waits and waited_s >= m.spec.stop_grace_s]
+        """The sources that were asked to finish at `told_s`, and neither finish nor wait for as long as their grace.
+
+        One that has come again since has it from then on: it may have to give again what was not acknowledged.
+        """
+        now_s = self._crew.now_s
+        return [
+            m
+            for m in self._sources
+            if m.in_place_s is not None
+            and not (m.quiet or m.waits)
+            and now_s - max(told_s, m.in_place_s, m.waited_s) >= m.spec.stop_grace_s
+        ]
 
     def resting_for_s(self) -> float | None:
         """For how long everyone that is left has been waiting and nothing changed; None while somebody works.

@@ -138,9 +138,16 @@ class Launcher:
                 self._not_ready.discard(member.name)
             elif member.step is Step.BOUND:
                 self._unconnected[member.name] = member
+            if member.step is Step.WORKING and member.spec.is_role:
+                self._tell_to_go(member)  # that it was told so is known, not that it has heard it
         for name, due_s in back_s.items():
             self.come_back(crew.members[name], max(0.0, due_s - crew.now_s))
         self._connect_who_can()
+
+    def _tell_to_go(self, member: Member) -> None:
+        if not self._crew.plan.barrier and self._addresses.knows_all_for(member):
+            self._crew.tell(member, self._addresses.connect(member))
+        self._crew.tell(member, Go())
 
     @property
     def waited_s(self) -> float:

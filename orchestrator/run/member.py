@@ -45,7 +45,8 @@ class Member:
 
     `joins` says that it comes, or comes again, while the run goes on, outside stages and barrier. One that is
     `paused` by a fault either `resumes` or stands still for good; one that is `doomed` has been sent a SIGKILL.
-    `changed_s` is when its slot last said something else, `counted_s` when a counter in it did.
+    `changed_s` is when its slot last said something else, `counted_s` when a counter in it did, `waited_s` when it last
+    said that it waits.
     One that is `awaited_back` was ended in order to be started again after `away_s`; one `called_off` will never be
     started. `past` adds up the counters of earlier incarnations. It runs since `launched_s`, and its sockets are in
     place since `in_place_s`. `held` are the ports at which it has said that it sends nothing, as it said so last. One
@@ -62,6 +63,7 @@ class Member:
     reading: Reading = field(default_factory=Reading)
     changed_s: float = 0.0
     counted_s: float = 0.0
+    waited_s: float = 0.0
     finished: bool = False
     failed: Failed | None = None
     exited: Exited | None = None

@@ -132,6 +132,8 @@ class Reports:
         if reading.ports != old.ports:
             member.counted_s = self._crew.now_s
         member.reading = reading
+        if member.waits:
+            member.waited_s = self._crew.now_s
 
     def note_stopped(self, stopped: Container[str]) -> None:
         """Take down who is stopped by a signal that is none of ours, and make it known when that changes."""

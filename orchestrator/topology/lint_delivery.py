@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from orchestrator.topology.delivery import ACKNOWLEDGED, Reach, gives_tasks, reaches
+from orchestrator.topology.delivery import ACKNOWLEDGED, Part, Reach, gives_tasks, reaches
 from orchestrator.topology.sizes import in_words
 from orchestrator.topology.tree import Finding, Path
 from orchestrator.topology.view import View
@@ -80,6 +80,9 @@ def _sources(view: View, reach: Reach) -> Iterator[Finding]:
         elif wire.mode != "bind":
             text = f"'{wire.node}' gives tasks at '{reach.tasks}' and must bind it"
             yield _finding(path, text, "let the source bind, and the workers connect")
+        for port in _others_of_part(view, wire, "give"):
+            text = f"'{wire.node}' gives acknowledged tasks at '{port}', too: a source keeps one journal, of one port"
+            yield _finding(path, text, "make it two nodes, or leave delivery out at one of the endpoints")
         for other in _others_of_port(view, wire, reach.tasks):
             text = f"port '{wire.port}' of '{wire.node}' meets '{other}', too: each task has one way"
             yield _finding(path, text, "give the port one endpoint")
@@ -123,6 +126,9 @@ def _sinks(view: View, reach: Reach) -> Iterator[Finding]:
             yield _finding(
                 path, text, f"let a sink take the results, or leave delivery out at '{reach.tasks}'"
             )
+        for port in _others_of_part(view, wire, "keep"):
+            text = f"'{wire.node}' keeps acknowledged results at '{port}', too: a sink keeps one list, of one port"
+            yield _finding(path, text, "make it two nodes, or let all workers push to one endpoint")
         for other in _others_of_port(view, wire, wire.endpoint):
             text = f"port '{wire.port}' of '{wire.node}' meets '{other}', too: what comes there is not acknowledged"
             yield _finding(path, text, "give the port one endpoint")
@@ -135,6 +141,13 @@ def _sinks(view: View, reach: Reach) -> Iterator[Finding]:
         if wire.endpoint in reach.results and wire.kind == "PUSH" and wire.node not in workers:
             text = f"'{wire.node}' pushes to '{wire.endpoint}', where the results of '{reach.tasks}' are acknowledged"
             yield _finding(path, text, "give it an endpoint of its own")
+
+
+def _others_of_part(view: View, wire: Wire, part: Part) -> list[str]:
+    """The ports at which the same node plays the same part in another delivery, told of at the last one."""
+    parts = [one for reach in reaches(view.pattern.endpoints, view.wires) for one in reach.parts.items()]
+    ports = {other.port for other, its_part in parts if other.node == wire.node and its_part == part}
+    return sorted(port for port in ports if port < wire.port)
 
 
 def _others_of_port(view: View, wire: Wire, endpoint: str) -> Iterator[str]:

@@ -95,6 +95,7 @@ class Batcher:
     """
 
     __slots__ = (
+        "_fitting",
         "_frames",
         "_join",
         "_most",
@@ -110,7 +111,7 @@ class Batcher:
         self.waiting: list[Any] = []
         self.bundled = self.due = 0
         self._way = way
-        self._most = most
+        self._most = self._fitting = most
         self._join = join
         self._frames: deque[tuple[bytes, int]] = deque()
         self._pace = Pace(LOOK_EVERY)
@@ -177,8 +178,10 @@ class Batcher:
             part = part[count:]
 
     def _first_frame(self, part: list[Any]) -> tuple[int, bytes]:
-        """How many of these, the first ones, make a frame, and the frame."""
+        """How many of these, the first ones, make a frame, and the frame; the next one is begun with as many as fit."""
+        most_bytes = self._way.most_bytes
         count, (frame,) = as_many_as_fit(
-            len(part), lambda some: [joined(self._join, part[:some])], self._way.most_bytes
+            min(len(part), self._fitting), lambda some: [joined(self._join, part[:some])], most_bytes
         )
+        self._fitting = max(1, min(self._most, most_bytes * count // len(frame)))
         return count, frame

@@ -39,6 +39,9 @@ Pollee = tuple[Any, int]
 
 _NEVER = -1
 _USAGE_EVERY_NS = 250_000_000
+_BREATH_S = 0.001
+"""A role that is to finish, and still owes something, pauses for no longer, so that it hears and sends meanwhile."""
+
 _RSS_UNIT = 1 if sys.platform == "darwin" else 1024
 
 
@@ -99,7 +102,7 @@ class Control:
     connected in the middle of the run, `on_hold` and `on_release` with the name of a port, which `on_hold` tells how
     many of its peers have left. `on_gone` is told of workers that take no more. `delivery` is what
     ports share where delivery is acknowledged; as long as that owes something, to be asked to finish is put off, and
-    nothing pauses.
+    nothing pauses for long.
     """
 
     def __init__(self, socket: zmq.Socket[bytes], words: Words) -> None:
@@ -185,8 +188,12 @@ class Control:
                 self.hurried = hurried
 
     def finish_if_due(self) -> None:
-        """Once a port no longer owes anything: the role is to leave, if it was asked to."""
-        if self.finish_is_due and not (self.delivery is not None and self.delivery.owes):
+        """Once a port no longer owes anything: the role is to leave, if it was asked to.
+
+        One that comes again need not wait: its next incarnation owes the same.
+        """
+        owes = self.delivery is not None and self.delivery.owes and not self.returns
+        if self.finish_is_due and not owes:
             self.finishing = True
             self.heard = _NEVER
 
@@ -252,8 +259,10 @@ class Control:
             self.look()
             for port in self.ports:
                 port.tally()
+            if self.finish_is_due:
+                until = min(until, time.monotonic() + _BREATH_S)
             left_s = until - time.monotonic()
-            if left_s <= 0 or self.finish_is_due:
+            if left_s <= 0:
                 return
             state = words[STATE]
             if self.going:

@@ -329,3 +329,14 @@ def test_deaths_of_workers_and_of_coordinators_and_changes_at_once(seed):
         )
         assert (books[book].sent, books[book].received) == (sent, received), f"seed {seed}: {book}"
         assert books[book].lost == sent - received, f"seed {seed}: {book}"
+
+
+def test_a_coordinator_gives_out_no_number_that_one_before_it_gave():
+    """A late answer to a Hold of one that died must not be taken for one to its own."""
+    drive = Drive(plan_of(PIPELINE), 1)
+    drive.feed(events.Began(at_s=0.0))
+    numbers = []
+    for _ in range(3):
+        numbers += [drive.coordinator._crew.next_number() for _ in range(1000)]
+        drive.take_over()
+    assert len(set(numbers)) == len(numbers)

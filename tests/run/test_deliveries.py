@@ -14,6 +14,7 @@ from run.world import Drive
 from seeds import seeds
 
 from orchestrator.run import events
+from orchestrator.run.commands import Publish
 from orchestrator.run.difference import difference
 from orchestrator.run.requests import Down, Restart, Scale
 from roles.kit.messages import Failed, Gone, SetAside
@@ -31,8 +32,8 @@ patterns:
 """
 
 
-def plan(**expects):
-    made = plan_with(PIPELINE, **expects)
+def plan(*, text=PIPELINE, **expects):
+    made = plan_with(text, **expects)
     for node in ("ventilator", "worker", "sink"):
         made = with_policy(made, node, policy="on-failure", most=1000, backoff_s=0.05)
     return made
@@ -107,6 +108,24 @@ def test_deaths_of_the_coordinator_among_those_of_all(seed):
     all_is_kept(drive)
 
 
+@pytest.mark.parametrize("number", range(1, 6))
+@pytest.mark.parametrize("sync", ["barrier", "none"])
+def test_a_coordinator_that_dies_as_it_lets_them_go(sync, number):
+    """It has made known that the so-manieth begins, and that one has not heard it."""
+    drive = drive_of(plan(text=PIPELINE.replace("    endpoints", f"    sync: {sync}\n    endpoints")), number)
+    begun = []
+
+    def dies_after(command):
+        if isinstance(command, Publish) and isinstance(command.event, events.ProcessBegan):
+            begun.append(command.event.process)
+        return len(begun) == number
+
+    drive.dies_after = dies_after
+    assert drive.run().verdict == "passed", problems(drive)
+    assert len(drive.published(events.RunResumed)) == 1
+    all_is_kept(drive)
+
+
 @pytest.mark.parametrize("seed", seeds(40, few=10))
 def test_sources_are_told_of_each_worker_that_takes_no_more(seed):
     drive = drive_of(plan(), seed, kill="worker-2", kill_at=90 + seed)
@@ -176,6 +195,8 @@ def test_a_task_that_is_set_aside_is_told_of_once(expected):
     def tell(drive):
         for _ in range(2):
             drive.feed(events.Heard(at_s=drive.now_s, process="ventilator-1", message=told, incarnation=0))
+        drive.take_over()
+        drive.feed(events.Heard(at_s=drive.now_s, process="ventilator-1", message=told, incarnation=0))
 
     drive.at_step = {100: tell}
     ended = drive.run()

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from orchestrator.engines.scripted import ScriptedWorld
 from orchestrator.run import events
-from orchestrator.run.commands import Launch
+from orchestrator.run.commands import Command, Launch
 from orchestrator.run.coordinator import Coordinator, Phase
 from orchestrator.run.outline import run_started
 from orchestrator.run.plan import Plan
@@ -30,7 +30,10 @@ def plan_of(text: str, pattern: str = "p") -> Plan:
 
 @dataclass
 class Drive:
-    """One run, event by event. `kill_at` is the number of the step before which somebody is killed."""
+    """One run, event by event. `kill_at` is the number of the step before which somebody is killed.
+
+    The coordinator dies, once, with what it has told and nobody has heard yet, after a command that it `dies_after`.
+    """
 
     plan: Plan
     seed: int
@@ -39,6 +42,7 @@ class Drive:
     kill_at: int = 0
     serves: bool = False
     at_step: dict[int, Callable[[Drive], None]] = field(default_factory=dict)
+    dies_after: Callable[[Command], bool] | None = None
     now_s: float = 0.0
     seen: list[events.Event] = field(default_factory=list)
     world_of: Callable[..., ScriptedWorld] = ScriptedWorld
@@ -58,6 +62,10 @@ class Drive:
                 if isinstance(command, Launch):
                     self.launches.append(command)
                 self.world.obey(command)
+                if self.dies_after is not None and self.dies_after(command):
+                    self.dies_after = None
+                    self.take_over()
+                    return
 
     def run(self) -> events.RunEnded:
         self.feed(events.Began(at_s=0.0))
@@ -92,6 +100,10 @@ class Drive:
             if possible:
                 self.now_s += 0.0001
                 self.random.choice(possible)[1](self.now_s)
+        self.take_over()
+
+    def take_over(self) -> None:
+        """The coordinator is gone, and another one comes."""
         self.world.lose_coordinator()
         past = [event for event in self.world.published if not isinstance(event, events.Progress)]
         plan = plan_of_the_past(self.plan, past)

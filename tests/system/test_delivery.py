@@ -513,6 +513,27 @@ def test_a_source_that_is_killed_as_the_run_goes_down_gives_again_what_it_had_gi
 
 
 @pytest.mark.slow
+def test_a_source_that_comes_again_in_the_end_has_its_grace_from_then_on(project):
+    project.write("slow.py", "import time\n\ndef work(task):\n    time.sleep(1)\n    return task\n")
+    project.topology(
+        pipeline(
+            ventilator="stop_grace_period: 500ms, params: {count: 1000000000}",
+            worker='params: {call: "slow:work"}',
+            replicas="replicas: 1",
+        )
+    )
+    run = project.start()
+    wait_until(lambda: lines(project) > 2, "some results")
+    assert run.ask(Down).done
+    run.wait_for("RunDraining")
+    now = lines(project)
+    wait_until(lambda: lines(project) > now, "a result, which mostly takes longer than its grace")
+    os.kill(run.pid("ventilator-1"), signal.SIGKILL)
+    outcome = run.outcome().balanced("tasks")
+    assert sorted(done(project)) == list(range(1, outcome.links["tasks"]["sent"] + 1))
+
+
+@pytest.mark.slow
 def test_a_service_loses_nothing_though_its_coordinator_dies_with_a_worker(project):
     project.topology(pipeline(ventilator="params: {count: 1000000000, rate: 5000}"))
     service = project.up()

@@ -34,6 +34,17 @@ class Thinner(Role, ABC):
     _own: int = 0
 
 
+class Twofold(Role):
+    source = True
+    left = Push()
+    right = Push()
+
+
+class Both(Role):
+    left = Inlet()
+    right = Inlet()
+
+
 class Faster(Worker):
     speed: float = 2.0
 

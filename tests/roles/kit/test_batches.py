@@ -250,6 +250,19 @@ def test_a_frame_that_would_be_too_large_is_split():
     assert (batcher.bundled, way.made_bytes) == (7, sum(map(len, way.frames)))
 
 
+def test_many_that_would_be_too_large_together_are_packed_about_once():
+    packed = []
+
+    def join(items):
+        packed.append(len(items))
+        return packing("json").join(items)
+
+    batcher = Batcher(Way(most_bytes=40), 1000, join)
+    batcher.waiting += ["x" * 10] * 999
+    assert batcher.flush()
+    assert sum(packed) < 2 * 1000 + 999
+
+
 def test_an_item_that_no_frame_can_hold_is_refused_once():
     way = Way(most_bytes=40)
     batcher = Batcher(way, 100, packing("json").join)

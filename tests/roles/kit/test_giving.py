@@ -243,6 +243,41 @@ def test_one_that_is_asked_to_finish_gives_first_what_an_earlier_incarnation_gav
     assert desk.count(opened).sent == desk.count(opened).acked == len(taken)
 
 
+def test_one_that_waits_for_its_next_items_gives_what_it_owes_meanwhile(
+    source: Callable[..., Any], peer: Callable[[bytes], Any], tmp_path: Path
+) -> None:
+    (tmp_path / "delivery").mkdir()
+    Journal(tmp_path / "delivery" / f"{SOURCE}.journal").note_turns(3, 0)
+    desk, opened = source()
+    desk.tell(Finish())
+    worker, ended, taken = peer(b"W/worker-1/0"), [], []
+
+    def items() -> Iterator[int]:
+        yield from range(3)
+        while True:
+            desk.control.pause(60)
+
+    def run() -> None:
+        try:
+            opened.port.send_all(items())
+        except control.Finish:
+            ended.append("asked to")
+
+    role = threading.Thread(target=run, daemon=True)
+    role.start()
+    given(opened, worker, role, taken)
+    assert (taken, ended) == ([1, 2, 3], ["asked to"])
+
+
+def test_one_that_comes_again_need_not_give_what_it_owes(source: Callable[..., Any], tmp_path: Path) -> None:
+    (tmp_path / "delivery").mkdir()
+    Journal(tmp_path / "delivery" / f"{SOURCE}.journal").note_turns(3, 0)
+    desk, opened = source()
+    desk.tell(Finish(returns=True))
+    with pytest.raises(control.Finish):
+        opened.port.send_all(range(100))
+
+
 def test_after_a_refusal_all_others_are_given(
     source: Callable[..., Any], peer: Callable[[bytes], Any]
 ) -> None:
