@@ -7,9 +7,13 @@ from proofs import CATALOGUE, SEED, proof
 from prover.trials import run_claim
 
 EVERY_CLAIM = pytest.mark.parametrize("claim", CATALOGUE, ids=lambda claim: claim.name)
-SMALLER = {"02-thousands": ["--set", "processes.nodes.client.replicas=100",
-                            "--set", "processes.expect.server.received=200",
-                            "--set", "processes.expect.client.received=200"],
+SMALLER = {"02-thousands": ["--set", "sockets.nodes.client.params.sockets=100",
+                            "--set", "sockets.expect.server.received=1600",
+                            "--set", "sockets.expect.client.received=1600",
+                            "--set", "sockets.expect.client.received.min=200",
+                            "--set", "processes.nodes.client.replicas=40",
+                            "--set", "processes.expect.server.received=80",
+                            "--set", "processes.expect.client.received=80"],
            "05-heavy-load": ["--set", "heavy.nodes.client.params.requests=2000",
                              "--set", "heavy.expect.server.received=32000",
                              "--set", "heavy.expect.client.received=32000",

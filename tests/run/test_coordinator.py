@@ -94,7 +94,7 @@ def nobody_goes_early(drive: Drive) -> None:
 
 
 @pytest.mark.parametrize("name", PLANS)
-@pytest.mark.parametrize("block", seeds(10, few=2))
+@pytest.mark.parametrize("block", seeds(6, few=2))
 def test_a_run_passes_in_any_order(name: str, block: int) -> None:
     for seed in range(block * 50, block * 50 + 50):
         drive = Drive(PLANS[name], seed)
@@ -108,7 +108,7 @@ def test_a_run_passes_in_any_order(name: str, block: int) -> None:
 
 
 @pytest.mark.parametrize("name", PLANS)
-@pytest.mark.parametrize("block", seeds(10, few=2))
+@pytest.mark.parametrize("block", seeds(6, few=2))
 def test_a_death_at_any_moment_ends_the_run_with_exact_books(name: str, block: int) -> None:
     plan = PLANS[name]
     for seed in range(block * 100, block * 100 + 100):
@@ -141,7 +141,7 @@ def test_a_death_during_every_step_of_one_run() -> None:
             sound(drive, drive.run())
 
 
-@pytest.mark.parametrize("seed", seeds(200, few=20))
+@pytest.mark.parametrize("seed", seeds(120, few=20))
 def test_an_interrupt_drains_and_loses_nothing(seed: int) -> None:
     drive = Drive(PLANS["pipeline"], seed, messages_each=50)
     drive.feed(events.Began(at_s=0.0))

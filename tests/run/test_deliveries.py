@@ -60,7 +60,7 @@ def all_is_kept(drive, tasks=TASKS):
     assert here.redelivered is not None
 
 
-@pytest.mark.parametrize("seed", seeds(30, few=6))
+@pytest.mark.parametrize("seed", seeds(18, few=6))
 def test_without_deaths_nothing_is_given_twice(seed):
     drive = drive_of(plan(), seed)
     assert drive.run().verdict == "passed"
@@ -68,7 +68,7 @@ def test_without_deaths_nothing_is_given_twice(seed):
     assert closed(drive)["tasks"].redelivered == closed(drive)["results"].duplicates == 0
 
 
-@pytest.mark.parametrize("seed", seeds(100, few=25))
+@pytest.mark.parametrize("seed", seeds(60, few=20))
 @pytest.mark.parametrize("victim", ["worker-2", "sink-1", "ventilator-1"])
 def test_whoever_dies_at_any_moment_the_run_is_green(seed, victim):
     drive = drive_of(plan(), seed, kill=victim, kill_at=(seed * 7) % 120)
@@ -77,7 +77,7 @@ def test_whoever_dies_at_any_moment_the_run_is_green(seed, victim):
     all_is_kept(drive)
 
 
-@pytest.mark.parametrize("seed", seeds(60, few=15))
+@pytest.mark.parametrize("seed", seeds(36, few=12))
 def test_many_deaths_of_all(seed):
     drive = drive_of(plan(), seed)
 
@@ -91,7 +91,7 @@ def test_many_deaths_of_all(seed):
     all_is_kept(drive)
 
 
-@pytest.mark.parametrize("seed", seeds(100, few=25))
+@pytest.mark.parametrize("seed", seeds(60, few=20))
 def test_deaths_of_the_coordinator_among_those_of_all(seed):
     """What one coordinator has told a source of a death, and the source has not heard, another one tells."""
     drive = drive_of(plan(), seed)
@@ -126,7 +126,7 @@ def test_a_coordinator_that_dies_as_it_lets_them_go(sync, number):
     all_is_kept(drive)
 
 
-@pytest.mark.parametrize("seed", seeds(40, few=10))
+@pytest.mark.parametrize("seed", seeds(24, few=8))
 def test_sources_are_told_of_each_worker_that_takes_no_more(seed):
     drive = drive_of(plan(), seed, kill="worker-2", kill_at=90 + seed)
     drive.run()
@@ -148,7 +148,7 @@ def test_sources_are_told_of_each_worker_that_takes_no_more(seed):
     assert {one for one in late if one[0].startswith("worker")} <= told
 
 
-@pytest.mark.parametrize("seed", seeds(60, few=15))
+@pytest.mark.parametrize("seed", seeds(36, few=12))
 @pytest.mark.parametrize("to", [1, 5])
 def test_workers_come_and_go(seed, to):
     drive = drive_of(plan(), seed)
@@ -159,7 +159,7 @@ def test_workers_come_and_go(seed, to):
     assert closed(drive)["tasks"].redelivered == 0, f"seed {seed}"
 
 
-@pytest.mark.parametrize("seed", seeds(60, few=15))
+@pytest.mark.parametrize("seed", seeds(36, few=12))
 @pytest.mark.parametrize("target", ["worker", "sink", "ventilator"])
 def test_a_new_start_that_is_asked_for(seed, target):
     drive = drive_of(plan(), seed)
@@ -168,7 +168,7 @@ def test_a_new_start_that_is_asked_for(seed, target):
     all_is_kept(drive)
 
 
-@pytest.mark.parametrize("seed", seeds(40, few=10))
+@pytest.mark.parametrize("seed", seeds(24, few=8))
 def test_taken_down_it_ends_with_what_was_given(seed):
     drive = drive_of(plan(), seed, kill="worker-2", kill_at=70 + seed)
     drive.at_step = {80 + seed: ask_until_taken(Down(ticket="t"))}

@@ -35,7 +35,7 @@ patterns:
       client: {role: client, connect: hello, replicas: 3}
       server: {role: server, bind: hello}
 """
-EACH_SEED = pytest.mark.parametrize("seed", seeds(30, few=8))
+EACH_SEED = pytest.mark.parametrize("seed", seeds(20, few=6))
 
 
 def plan_with(text: str, *faults: FaultPlan, expects: dict[str, str] | None = None) -> Plan:

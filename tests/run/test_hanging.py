@@ -17,7 +17,7 @@ from orchestrator.run.plan import Plan
 from roles.kit.slot import Count, Reading, State
 from roles.kit.spec import PortSpec, Restart
 
-EACH_SEED = pytest.mark.parametrize("seed", seeds(24, few=8))
+EACH_SEED = pytest.mark.parametrize("seed", seeds(16, few=6))
 DEATH = {"tasks.lost": ">= 0", "results.lost": ">= 0", "worker.exit_code": "one of 0, SIGKILL"}
 TIMEOUT_S = 3.0
 """In the scripted world somebody may not be chosen for a while: a second is not enough."""
