@@ -119,11 +119,9 @@ def _wrong(project: Project, outcome: Outcome, tally: Tally, killed: Counter[str
     lost, more = not_once(project, tasks)
     link = outcome.links["tasks"]
     redelivered = link["redelivered"] or 0
-    # A worker that dies has at most its window in hand. With the sink goes what it has not written down yet, and that
-    # may be the windows of all workers; a source that comes again gives again what none had acknowledged, as much.
+    # With a sink none of the work is lost, and with a source only what had not reached a worker yet.
     workers = sum(killed[name] for name in _WORKERS)
-    others = killed.total() - workers
-    most = (workers + len(_WORKERS) * others) * _WINDOW
+    most = workers * _WINDOW
     tally.counts.update({"tasks": tasks, "lost": lost, "twice in the file": more, "redelivered": redelivered})
     tally.counts["in the windows of the workers killed"] += workers * _WINDOW
     wrong = [f"{lost} of {tasks} tasks have no result"] if lost else []

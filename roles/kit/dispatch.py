@@ -76,7 +76,8 @@ class Dispatch:
     `done` are the positions that an earlier incarnation knew to be over, `aside` of them set aside; it had given all up
     to `before`, but for those `refused`; `blamed` says for how many deaths each task is to blame. `given` counts
     tasks, `again` how many this incarnation gave that an earlier one had given, or a second time. No more than `most`
-    tasks are given together; whoever sees how large they are may change it at any time.
+    tasks are given together; whoever sees how large they are may change it at any time. Marks are numbered from
+    `first_mark` on, which is beyond all that an earlier incarnation has sent.
     """
 
     def __init__(
@@ -89,10 +90,13 @@ class Dispatch:
         refused: int = 0,
         aside: Collection[int] = (),
         blamed: Mapping[int, int] | None = None,
+        first_mark: int = 0,
     ) -> None:
         self.done = Positions() if done is None else done
         self.given = before - refused + self.done.count_above(before)
-        self._before = before
+        self.before = before
+        """Up to this position an earlier incarnation has given all, of which some may still come to its end."""
+
         self.resumes_to = max(before, self.done.last)
         """Up to this position a task may be over before its turn comes."""
 
@@ -107,6 +111,11 @@ class Dispatch:
         self._holder: dict[int, Worker] = {}
         self._waiting: deque[int] = deque()
         self._number = 0
+        self._expected: list[int] = []
+        self._expects = before > self.done.watermark
+        self._unanswered: dict[bytes, int] = {}
+        self._first_mark = first_mark
+        self._expects_since_ns = 0
 
     @property
     def acknowledged(self) -> int:
@@ -136,19 +145,49 @@ class Dispatch:
             waiting.popleft()  # it was acknowledged meanwhile
         return bool(waiting)
 
+    def expects(self, position: int) -> bool:
+        """Whether this task may be with a worker that an earlier incarnation gave it to, or its results on the way."""
+        return self._expects and position <= self.before
+
+    def expected_of(self, name: bytes) -> Runs:
+        """The tasks of which a worker has still to say what it has, and others between them."""
+        first = self.done.watermark + 1
+        return [first, self.before - first + 1] if name in self._unanswered and first <= self.before else []
+
+    def expect(self, positions: Sequence[int], items: list[Any]) -> None:
+        """Wait for the end of these tasks, which have had their turn; what was lost of them is given again."""
+        self._items.update(zip(positions, items, strict=True))
+        self._expected += positions
+
+    def take_stock(self, now_ns: int) -> None:
+        """Once all workers have said what they had of an earlier incarnation: whatever is not over was lost.
+
+        Some of them may not have come yet, so that nothing is decided in the first moment.
+        """
+        if not self._expects:
+            return
+        self._expects_since_ns = self._expects_since_ns or now_ns
+        if not self._unanswered and now_ns - self._expects_since_ns >= QUIET_NS:
+            self._expects = False
+            self._waiting.extend(position for position in self._expected if position in self._items)
+            self._expected.clear()
+
     def holders(self) -> list[bytes]:
         """The workers that are there."""
         return [name for name, worker in self._workers.items() if worker.present]
 
     def arrived(self, name: bytes, now_ns: int) -> bool:
-        """A worker has connected, for the first time or again; whether it was known, and so may have lost something."""
+        """A worker has connected, for the first time or again; whether it is to be asked what it has or was lost."""
         known = name in self._workers
-        worker = self._workers.setdefault(name, Worker(progress_ns=now_ns))
+        worker = self._workers.setdefault(name, Worker(progress_ns=now_ns, marks=self._first_mark))
         worker.asked.clear()
         worker.present = True
         if name not in self._turn:
             self._turn.append(name)
-        return known and bool(worker.held)
+        if self._expects and not known:
+            self._unanswered[name] = worker.marks + 1
+            self._expects_since_ns = now_ns
+        return name in self._unanswered or (known and bool(worker.held))
 
     def unreachable(self, name: bytes) -> None:
         """A worker cannot be sent anything until it connects again, or is known to be gone."""
@@ -175,6 +214,7 @@ class Dispatch:
         worker = self._workers.pop(name, None)
         if worker is None:
             return []
+        self._unanswered.pop(name, None)
         if name in self._turn:
             self._turn.remove(name)
         aside = []
@@ -235,7 +275,7 @@ class Dispatch:
     def give(self, name: bytes, positions: Sequence[int], items: list[Any], now_ns: int) -> Given:
         """Have a worker given tasks that nobody has had from this incarnation, in their order."""
         self._items.update(zip(positions, items, strict=True))
-        known = bisect_right(positions, self._before)
+        known = bisect_right(positions, self.before)
         self.again += known
         self.given += len(positions) - known
         return self._handed(name, positions, items, now_ns)
@@ -310,9 +350,7 @@ class Dispatch:
                     del items[position], worker.held[position]
                     worker.progress_ns = now_ns
                 elif (
-                    items.pop(position, self) is self
-                    and position > self._before
-                    and position not in self.done
+                    items.pop(position, self) is self and position > self.before and position not in self.done
                 ):
                     # An earlier incarnation gave it, and with the machine's power its note of that was lost.
                     self.given += 1
@@ -334,8 +372,10 @@ class Dispatch:
         another mark behind them: these tasks, in their order. The others wait again.
         """
         worker = self._workers.get(name)
-        if worker is None:
-            return []
+        if worker is None or number <= self._first_mark:
+            return []  # that one was an earlier incarnation's
+        if number >= self._unanswered.get(name, 0):
+            self._unanswered.pop(name, None)
         worker.passed = max(worker.passed, number)
         while worker.parcels and worker.parcels[0][2] < number:
             worker.backlog -= worker.parcels.popleft()[1]
@@ -353,15 +393,19 @@ class Dispatch:
 
     def ask_anew(self) -> None:
         """What workers were asked to send once more may be lost once more: it is worth asking again."""
-        for worker in self._workers.values():
+        for name, worker in self._workers.items():
             worker.asked.clear()
+            if name in self._unanswered:
+                self._unanswered[name] = worker.marks + 1
 
     def to_ask(self, now_ns: int, *, everyone: bool = False) -> list[bytes]:
-        """The workers of which it should be asked whether something was lost on the way from them."""
+        """The workers that should be asked what they have, or whether something was lost on the way from them."""
         return [
             name
             for name, worker in self._workers.items()
-            if worker.present and worker.held and (everyone or self._is_overdue(worker, now_ns))
+            if worker.present
+            and (worker.held or name in self._unanswered)
+            and (everyone or self._is_overdue(worker, now_ns))
         ]
 
     @staticmethod

@@ -27,7 +27,7 @@ from roles.kit.pace import Pace
 from roles.kit.parcels import Acks, Done, Mark, Parcel
 from roles.kit.pipeline import Push
 from roles.kit.ports import LARGE_BYTES, MALFORMED, NOBLOCK
-from roles.kit.positions import as_runs
+from roles.kit.positions import Runs, as_runs
 from roles.kit.slot import ACKED, ASIDE, BELL, CUMULATIVE, REDELIVERED, State, port_base
 from roles.kit.telling import briefly, safe
 
@@ -35,6 +35,8 @@ LOOK_MS: Final = 50
 """So often a source that waits looks whether something may have been lost."""
 
 _LONGEST_ITEM: Final = 200
+_INCARNATION_BITS: Final = 36
+"""An incarnation sends no more marks than that, and no source has more incarnations than a number below 2^62 holds."""
 
 
 class Give(Push):
@@ -61,6 +63,7 @@ class Give(Push):
             refused=self._journal.refused,
             aside=self._journal.aside,
             blamed=self._journal.blamed,
+            first_mark=delivery.incarnation << _INCARNATION_BITS,
         )
         self._position = 0
         self._refused = self._journal.refused
@@ -148,7 +151,8 @@ class Give(Push):
         self._hear()
         self._give_again()
         while self._waiting and self.name not in self.control.held and not self.control.finishing:
-            found = self._room()
+            self._expect_waiting()
+            found = self._room() if self._waiting else None
             if found is None:
                 break
             self._give_waiting(*found)
@@ -159,6 +163,7 @@ class Give(Push):
         now_ns = monotonic_ns()
         if now_ns >= self._look_ns:
             self._look_ns = now_ns + LOOK_MS * 1_000_000
+            self._dispatch.take_stock(now_ns)
             self._dispatch.give_up_on_leavers(now_ns)
             for worker in self._dispatch.to_ask(now_ns):
                 self._send_mark(worker)
@@ -178,6 +183,9 @@ class Give(Push):
             self._hear()
             if self._dispatch.waits_again:
                 self._give_again()
+            self._expect_waiting()
+            if not self._waiting:
+                continue
             found = None if self.name in control.held else self._room()
             if found is not None:
                 self._give_waiting(*found)
@@ -194,13 +202,32 @@ class Give(Push):
         self._waits = False
 
     def _give_waiting(self, worker: bytes, room: int) -> None:
-        items = self._waiting[:room]
+        positions, items, payload = self._take_turns(room)
+        if not positions:
+            return
+        given = self._dispatch.give(worker, positions, items, monotonic_ns())
+        if self._position > self._journal.come_to:
+            self._journal.note_turns(self._position, self._refused)
+        self._send_parcel(given, payload)
+
+    def _expect_waiting(self) -> None:
+        """Those that an earlier incarnation has given have their turn, and are only given where that was in vain."""
+        while self._waiting and self._dispatch.expects(self._position + 1):
+            positions, items, _ = self._take_turns(self._dispatch.before - self._position)
+            self._dispatch.expect(positions, items)
+
+    def _take_turns(self, most: int) -> tuple[Sequence[int], list[Any], bytes]:
+        """Positions, items and payload of the next ones, so many at the most, which thereby have had their turn.
+
+        There may be none: they are over. Raises Unsendable for the first one.
+        """
+        items = self._waiting[:most]
         positions: Sequence[int] = range(self._position + 1, self._position + 1 + len(items))
         if self._position < self._dispatch.resumes_to:
             first, positions = self._position + 1, self._dispatch.skip(positions)
             if not positions:
                 self._go_on(len(items))
-                return
+                return [], [], b""
             items = [items[position - first] for position in positions]
         try:
             count, payload = self._pack(items)
@@ -211,10 +238,7 @@ class Give(Push):
             self._refused += self._position > self._journal.come_to
             raise
         self._go_on(positions[count - 1] - self._position)
-        given = self._dispatch.give(worker, positions[:count], items[:count], monotonic_ns())
-        if self._position > self._journal.come_to:
-            self._journal.note_turns(self._position, self._refused)
-        self._send_parcel(given, payload)
+        return positions[:count], items[:count], payload
 
     def _go_on(self, count: int) -> None:
         """So many of those that wait have had their turn."""
@@ -262,10 +286,10 @@ class Give(Push):
             return False
         return True
 
-    def _send_mark(self, worker: bytes, *, again: Sequence[int] = ()) -> None:
+    def _send_mark(self, worker: bytes, *, again: Runs | None = None) -> None:
         """Ask a worker for a mark, and that it sends what it has of the results of tasks `again` before that."""
         number = self._dispatch.mark(worker, monotonic_ns())
-        mark = Mark(number, again=parcels.few_runs(again))
+        mark = Mark(number, again=[*self._dispatch.expected_of(worker), *(again or [])])
         if not self._send_frames_to(worker, parcels.encode(mark), b""):
             self._dispatch.unreachable(worker)
 
@@ -326,7 +350,7 @@ class Give(Push):
         for worker, number in told.marks:
             lost = self._dispatch.passed(worker, number)
             if lost:
-                self._send_mark(worker, again=lost)
+                self._send_mark(worker, again=parcels.few_runs(lost))
         self._note_counts()
 
     def _gone(self, gone: messages.Gone) -> None:

@@ -113,7 +113,7 @@ def most_named(most_bytes: int) -> int:
 def few_runs(positions: Sequence[int]) -> Runs:
     """Runs that hold these positions, which rise, and where they are very scattered others between them, too."""
     runs = as_runs(positions)
-    return runs if len(runs) <= 2 * _ROWS_IN_ACKS else [positions[0], positions[-1] - positions[0] + 1]
+    return runs if len(runs) <= _ROWS_IN_ACKS else [positions[0], positions[-1] - positions[0] + 1]
 
 
 def acks(runs: Runs, marks: Sequence[tuple[bytes, int]] = ()) -> Iterator[bytes]:

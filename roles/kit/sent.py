@@ -1,4 +1,4 @@
-"""What a worker has sent last, in case that the sink has died with it: the results need not be made once more. Pure."""
+"""What a worker has sent last, in case that it was lost with a sink or a source: nothing need be done twice. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ KEPT_BYTES: Final = 16 << 20
 
 
 class Sent:
-    """The last messages of results, as many as hold `most_tasks`: its sources wait for no more of one worker."""
+    """The last messages of results, as many as hold `most_tasks`.
+
+    A source waits for its window of one worker at the most, and one that is started again for another one.
+    """
 
     def __init__(self, most_tasks: int) -> None:
         self._most_tasks = most_tasks

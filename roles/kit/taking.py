@@ -7,7 +7,7 @@ when a parcel is worked through or some time has passed. A worker without an out
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator
 from itertools import accumulate
 from time import monotonic_ns
 from typing import Any, Final
@@ -45,7 +45,7 @@ class Pass(Push):
         self._delivery.passer = self
         self._packing = packing(self.spec.codec)
         self.results: list[Any] = []
-        self._sent = Sent(self.spec.window)
+        self._sent = Sent(2 * self.spec.window)
         self._plain, self._admit, self._append = self._packing.plain, self._packing.admit, self.results.append
 
     def send(self, item: Any) -> None:
@@ -125,6 +125,7 @@ class Take(Pull):
         self._source = b""
         self._number = self._slot = 0
         self._sources: set[bytes] = set()
+        self._acknowledged = Sent(2 * self.spec.window)
         self._rest: Iterator[tuple[int, Any]] = iter(())
         self._position = 0
         self._done: list[int] = []
@@ -249,15 +250,20 @@ class Take(Pull):
             return
         self._fail("worker.before_send")
         if passer is None:
-            self._acknowledge(self._source, as_runs(done))
+            self._acknowledge(self._source, done.copy())
         else:
             self._pass_results(passer)
         self._fail("worker.after_send")
         done.clear()
         self._counts.clear()
 
-    def _acknowledge(self, source: bytes, runs: Runs, marks: Sequence[tuple[bytes, int]] = ()) -> None:
-        for frame in parcels.acks(runs, marks):
+    def _acknowledge(self, source: bytes, tasks: list[int]) -> None:
+        frames = list(parcels.acks(as_runs(tasks)))
+        self._acknowledged.add(source, tasks, frames, 0)
+        self._send_to(source, frames)
+
+    def _send_to(self, source: bytes, frames: Iterable[bytes]) -> None:
+        for frame in frames:
             self.socket.send_multipart([source, frame])
 
     def _pass_results(self, passer: Passer) -> None:
@@ -315,7 +321,9 @@ class Take(Pull):
     def _pass_mark(self, source: bytes, mark: Mark) -> None:
         me = self._delivery.identity(parcels.WORKER)
         if self._delivery.passer is None:
-            self._acknowledge(source, [], [(me, mark.number)])
+            for frames, _ in self._acknowledged.with_any_of(source, mark.again):
+                self._send_to(source, frames)
+            self._send_to(source, parcels.acks([], [(me, mark.number)]))
         else:
             self._delivery.passer.pass_again(source, mark.again)
             self._delivery.passer.pass_mark(Mark(mark.number, source, me))

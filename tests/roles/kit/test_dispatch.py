@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import deque
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from seeds import seeds
 
 from roles.kit.dispatch import BUSY_NS, GUILTY_AFTER, LEAST_AHEAD, MOST_IN_PARCEL, QUIET_NS, Dispatch
 from roles.kit.parcels import LAST_MARK
-from roles.kit.positions import Positions, as_runs
+from roles.kit.positions import Positions, as_runs, in_runs
 from roles.kit.sent import Sent
 
 MS = 1_000_000
@@ -333,13 +334,14 @@ class World:
         self.left = deque(range(1, tasks + 1))
         self.inboxes: dict[bytes, deque[Any]] = {}
         self.sent: dict[bytes, Sent] = {}
-        self.window = window
+        self.window, self.tasks = window, tasks
         self.outboxes: dict[bytes, deque[Any]] = {}
         self.to_source: deque[Any] = deque()
         self.kept: set[int] = set()
         self.written_twice: list[int] = []
         self.unwritten: list[Any] = []
-        self.now_ns = self.names = self.worker_kills = 0
+        self.now_ns = self.names = self.worker_kills = self.come_to = self.again = self.lives = 0
+        self.loses_way = True
         for _ in range(3):
             self.hire()
 
@@ -347,8 +349,8 @@ class World:
         name = b"w%d" % self.names
         self.names += 1
         self.inboxes[name], self.outboxes[name] = deque(), deque()
-        self.sent[name] = Sent(self.window)
-        self.dispatch.arrived(name, self.now_ns)
+        self.sent[name] = Sent(self.tasks)
+        self.greet(name)
 
     def step(self) -> None:
         self.now_ns += self.chance.randrange(3 * MS)
@@ -361,9 +363,14 @@ class World:
             return
         name, room = found
         given = self.dispatch.give_again(name, room, self.now_ns)
+        while self.left and self.dispatch.expects(self.left[0]):
+            positions = self.dispatch.skip([self.left.popleft()])
+            self.dispatch.expect(positions, positions)
         if given is None and self.left:
-            positions = [self.left.popleft() for _ in range(min(room, len(self.left)))]
-            given = self.dispatch.give(name, positions, positions, self.now_ns)
+            positions = self.dispatch.skip(self.left.popleft() for _ in range(min(room, len(self.left))))
+            if positions:
+                given = self.dispatch.give(name, positions, positions, self.now_ns)
+                self.come_to = max(self.come_to, positions[-1])
         if given is not None:
             self.inboxes[name].append(given)
 
@@ -410,11 +417,12 @@ class World:
         else:
             lost = self.dispatch.passed(name, what)
             if lost:
-                self.inboxes[name].append((self.dispatch.mark(name, self.now_ns), lost))
+                self.send_mark(name, lost)
 
     def ask(self, *, everyone: bool = False) -> None:
+        self.dispatch.take_stock(self.now_ns)
         for name in self.dispatch.to_ask(self.now_ns, everyone=everyone):
-            self.inboxes[name].append((self.dispatch.mark(name, self.now_ns), []))
+            self.send_mark(name)
 
     def kill_worker(self) -> None:
         name = self.chance.choice(list(self.inboxes))
@@ -425,14 +433,36 @@ class World:
         self.dispatch.gone(name)
         self.hire()
 
+    def kill_source(self) -> None:
+        """What it has not heard, and the last of what it has sent, are gone; who comes has its journal."""
+        self.to_source.clear()
+        for inbox in self.inboxes.values() if self.loses_way else ():
+            for _ in range(self.chance.randrange(len(inbox) + 1)):
+                inbox.pop()
+        done, self.again = Positions(self.dispatch.done.runs()), self.again + self.dispatch.again
+        self.lives += 1
+        self.dispatch = Dispatch(self.window, done=done, before=self.come_to, first_mark=self.lives << 36)
+        self.left = deque(range(done.watermark + 1, self.tasks + 1))
+        for name in self.inboxes:
+            self.greet(name)
+
+    def greet(self, name: bytes) -> None:
+        if self.dispatch.arrived(name, self.now_ns):
+            self.send_mark(name)
+
+    def send_mark(self, name: bytes, again: Sequence[int] = ()) -> None:
+        number, expected = self.dispatch.mark(name, self.now_ns), self.dispatch.expected_of(name)
+        self.inboxes[name].append((number, [*in_runs(expected), *again]))
+
     def kill_sink(self) -> None:
         """What it has not written down is gone, and so is what was in its queues."""
         self.unwritten.clear()
         for outbox in self.outboxes.values():
             for _ in range(self.chance.randrange(len(outbox) + 1)):
                 outbox.popleft()
+        heard = self.chance.randrange(len(self.to_source) + 1)
         self.to_source = deque(
-            one for one in self.to_source if self.chance.random() < 0.5 or one[0] == "done"
+            one for number, one in enumerate(self.to_source) if number < heard or one[0] == "done"
         )
         self.dispatch.ask_anew()
         self.ask(everyone=True)
@@ -449,7 +479,7 @@ def test_every_task_is_kept_whoever_dies(seed):
             break
         world.step()
         if chance.random() < deaths:
-            chance.choice((world.kill_worker, world.kill_worker, world.kill_sink))()
+            chance.choice((world.kill_worker, world.kill_worker, world.kill_sink, world.kill_source))()
         held = [len(worker.held) for worker in world.dispatch._workers.values()]
         assert max(held) <= window
     assert world.dispatch.settled, f"{world.dispatch.unsettled} tasks never came to an end"
@@ -459,7 +489,7 @@ def test_every_task_is_kept_whoever_dies(seed):
 
 @pytest.mark.parametrize("seed", seeds(60, few=15))
 def test_no_more_is_given_again_than_the_dead_workers_held(seed):
-    """With a sink none of the work is lost."""
+    """With a sink none of the work is lost, and with a source only what had not reached a worker."""
     chance = random.Random(seed)
     world = World(chance, 8, 200)
     for _ in range(200_000):
@@ -470,3 +500,19 @@ def test_no_more_is_given_again_than_the_dead_workers_held(seed):
             chance.choice((world.kill_worker, world.kill_sink))()
     assert world.dispatch.settled
     assert world.dispatch.again <= 8 * world.worker_kills
+
+
+@pytest.mark.parametrize("seed", seeds(60, few=15))
+def test_what_has_reached_a_worker_is_given_once_whoever_else_dies(seed):
+    chance = random.Random(seed)
+    world = World(chance, chance.choice((1, 3, 8)), 200)
+    world.loses_way = False
+    for _ in range(200_000):
+        if not world.left and world.dispatch.settled:
+            break
+        world.step()
+        if chance.random() < 0.02:
+            chance.choice((world.kill_source, world.kill_sink))()
+    assert world.dispatch.settled
+    assert world.kept == set(range(1, 201))
+    assert world.again + world.dispatch.again == 0

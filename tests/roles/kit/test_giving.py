@@ -19,7 +19,7 @@ from roles.kit.frames import TooLarge, Unsendable
 from roles.kit.giving import Give
 from roles.kit.journal import Journal
 from roles.kit.messages import Finish, Gone
-from roles.kit.parcels import Acks, Done, Parcel
+from roles.kit.parcels import Acks, Done, Mark, Parcel
 from roles.kit.positions import Runs, in_runs
 from roles.kit.spec import Place, ProcessSpec
 
@@ -88,17 +88,23 @@ def take(opened: Any, worker: Any, acks: Callable[[int], Runs]) -> list[int]:
     opened.port.attend()
     if not worker.poll(10):
         return []
-    _, header, *_ = worker.recv_multipart()
-    if not header:
-        return []  # the probe
-    parcel = parcels.decode_forth(header)
-    if not isinstance(parcel, Parcel):
+    parcel = received(worker)
+    if parcel is None:
         return []
     positions = in_runs(parcel.runs)
     for position in positions:
         tell(worker, Acks(acks(position)))
     tell(worker, Done(parcel.number))
     return positions
+
+
+def received(worker: Any) -> Parcel | None:
+    """The parcel that has come; what else comes is answered."""
+    _, header, *_ = worker.recv_multipart()
+    told = parcels.decode_forth(header) if header else None  # the probe
+    if isinstance(told, Mark):
+        tell(worker, Acks([], [(worker.get(zmq.ROUTING_ID), told.number)]))
+    return told if isinstance(told, Parcel) else None
 
 
 def all_taken(opened: Any, worker: Any, until: int) -> list[int]:
@@ -126,7 +132,7 @@ def test_what_was_acknowledged_before_its_turn_came_is_not_given_again(
     wait_until(lambda: opened.port.attend() or desk.count(opened).acked == 1, "the acknowledgement")
     worker = peer(b"W/worker-1/0")
     opened.port._waiting += ["one", "two", "three", "four"]
-    assert all_taken(opened, worker, 4) == [1, 3, 4]
+    assert sorted(all_taken(opened, worker, 3)) == [1, 3, 4]
     wait_until(lambda: opened.port.attend() or desk.count(opened).acked == 4, "the last acknowledgement")
     count = desk.count(opened)
     assert (count.sent, count.acked, count.redelivered) == (4, 4, 2)
@@ -175,8 +181,8 @@ def test_how_far_it_has_come_is_noted_before_anything_is_sent_and_never_less(
     opened.port._fail = fail
     worker = peer(b"W/worker-1/0")
     opened.port._waiting += ["one", "two", "three"]
-    assert all_taken(opened, worker, 3) == [1, 2, 3]
-    assert (noted[0], noted[-1]) == (2, 3)
+    assert sorted(all_taken(opened, worker, 2)) == [1, 2, 3]
+    assert set(noted) == {3}, "what is new was given first, and what is old after that"
 
 
 @pytest.mark.parametrize("finished", [False, True])
@@ -200,9 +206,8 @@ def given(opened: Any, worker: Any, role: threading.Thread, taken: list[int]) ->
 
     def is_over() -> bool:
         if worker.poll(10):
-            _, header, *_ = worker.recv_multipart()
-            parcel = parcels.decode_forth(header) if header else None
-            if isinstance(parcel, Parcel):
+            parcel = received(worker)
+            if parcel is not None:
                 taken.extend(in_runs(parcel.runs))
                 tell(worker, Acks(parcel.runs))
                 tell(worker, Done(parcel.number))
@@ -262,6 +267,7 @@ def test_one_that_waits_for_its_next_items_gives_what_it_owes_meanwhile(
             opened.port.send_all(items())
         except control.Finish:
             ended.append("asked to")
+        opened.port.conclude()
 
     role = threading.Thread(target=run, daemon=True)
     role.start()
@@ -302,9 +308,8 @@ def test_after_a_refusal_all_others_are_given(
 
     def is_there() -> bool:
         if worker.poll(10):
-            _, header, *_ = worker.recv_multipart()
-            parcel = parcels.decode_forth(header) if header else None
-            if isinstance(parcel, Parcel):
+            parcel = received(worker)
+            if parcel is not None:
                 taken.extend(in_runs(parcel.runs))
                 tell(worker, Acks(parcel.runs))
                 tell(worker, Done(parcel.number))
