@@ -1,9 +1,10 @@
 """Which worker is given which tasks, until each is acknowledged: the source's side of acknowledged delivery. Pure.
 
-A task is *waiting again*, *held* by one worker, or over: acknowledged, or set aside. Nobody holds more than `window`
-tasks. Below that a worker is given as much as it works through within `AHEAD_NS`, going by what it has said to have
-done, so that a slow one hoards nothing and a fast one never runs dry while acknowledgements are on their way. At the
-end of the stream a slow one is given no task that others would be done with sooner.
+A task is *waiting again*, *held* by one worker, *inherited* from an earlier incarnation, or over: acknowledged, or set
+aside. Nobody holds more than `window` tasks. Below that a worker is given as much as it works through within
+`AHEAD_NS`, going by what it has said to have done, so that a slow one hoards nothing and a fast one never runs dry
+while acknowledgements are on their way. At the end of the stream a slow one is given no task that others would be done
+with sooner.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from roles.kit.inherited import Inherited
 from roles.kit.parcels import LAST_MARK
 from roles.kit.positions import Positions, Runs, rows
 
@@ -94,9 +96,7 @@ class Dispatch:
     ) -> None:
         self.done = Positions() if done is None else done
         self.given = before - refused + self.done.count_above(before)
-        self.before = before
-        """Up to this position an earlier incarnation has given all, of which some may still come to its end."""
-
+        self.inherited = Inherited(before, self.done)
         self.resumes_to = max(before, self.done.last)
         """Up to this position a task may be over before its turn comes."""
 
@@ -111,11 +111,7 @@ class Dispatch:
         self._holder: dict[int, Worker] = {}
         self._waiting: deque[int] = deque()
         self._number = 0
-        self._expected: list[int] = []
-        self._expects = before > self.done.watermark
-        self._unanswered: dict[bytes, int] = {}
         self._first_mark = first_mark
-        self._expects_since_ns = 0
 
     @property
     def acknowledged(self) -> int:
@@ -145,32 +141,14 @@ class Dispatch:
             waiting.popleft()  # it was acknowledged meanwhile
         return bool(waiting)
 
-    def expects(self, position: int) -> bool:
-        """Whether this task may be with a worker that an earlier incarnation gave it to, or its results on the way."""
-        return self._expects and position <= self.before
-
-    def expected_of(self, name: bytes) -> Runs:
-        """The tasks of which a worker has still to say what it has, and others between them."""
-        first = self.done.watermark + 1
-        return [first, self.before - first + 1] if name in self._unanswered and first <= self.before else []
-
-    def expect(self, positions: Sequence[int], items: list[Any]) -> None:
-        """Wait for the end of these tasks, which have had their turn; what was lost of them is given again."""
+    def inherit(self, positions: Sequence[int], items: list[Any]) -> None:
+        """These tasks, which an earlier incarnation gave, have had their turn; they are given where they were lost."""
         self._items.update(zip(positions, items, strict=True))
-        self._expected += positions
+        self.inherited.add(positions)
 
     def take_stock(self, now_ns: int) -> None:
-        """Once all workers have said what they had of an earlier incarnation: whatever is not over was lost.
-
-        Some of them may not have come yet, so that nothing is decided in the first moment.
-        """
-        if not self._expects:
-            return
-        self._expects_since_ns = self._expects_since_ns or now_ns
-        if not self._unanswered and now_ns - self._expects_since_ns >= QUIET_NS:
-            self._expects = False
-            self._waiting.extend(position for position in self._expected if position in self._items)
-            self._expected.clear()
+        """What was lost of that waits again, once it is known."""
+        self._waiting.extend(self.inherited.lost(now_ns))
 
     def holders(self) -> list[bytes]:
         """The workers that are there."""
@@ -184,10 +162,9 @@ class Dispatch:
         worker.present = True
         if name not in self._turn:
             self._turn.append(name)
-        if self._expects and not known:
-            self._unanswered[name] = worker.marks + 1
-            self._expects_since_ns = now_ns
-        return name in self._unanswered or (known and bool(worker.held))
+        if not known:
+            self.inherited.ask(name, worker.marks + 1, now_ns)
+        return self.inherited.is_asked(name) or (known and bool(worker.held))
 
     def unreachable(self, name: bytes) -> None:
         """A worker cannot be sent anything until it connects again, or is known to be gone."""
@@ -214,7 +191,7 @@ class Dispatch:
         worker = self._workers.pop(name, None)
         if worker is None:
             return []
-        self._unanswered.pop(name, None)
+        self.inherited.forget(name)
         if name in self._turn:
             self._turn.remove(name)
         aside = []
@@ -275,7 +252,7 @@ class Dispatch:
     def give(self, name: bytes, positions: Sequence[int], items: list[Any], now_ns: int) -> Given:
         """Have a worker given tasks that nobody has had from this incarnation, in their order."""
         self._items.update(zip(positions, items, strict=True))
-        known = bisect_right(positions, self.before)
+        known = bisect_right(positions, self.inherited.before)
         self.again += known
         self.given += len(positions) - known
         return self._handed(name, positions, items, now_ns)
@@ -350,7 +327,9 @@ class Dispatch:
                     del items[position], worker.held[position]
                     worker.progress_ns = now_ns
                 elif (
-                    items.pop(position, self) is self and position > self.before and position not in self.done
+                    items.pop(position, self) is self
+                    and position > self.inherited.before
+                    and position not in self.done
                 ):
                     # An earlier incarnation gave it, and with the machine's power its note of that was lost.
                     self.given += 1
@@ -374,8 +353,7 @@ class Dispatch:
         worker = self._workers.get(name)
         if worker is None or number <= self._first_mark:
             return []  # that one was an earlier incarnation's
-        if number >= self._unanswered.get(name, 0):
-            self._unanswered.pop(name, None)
+        self.inherited.answered(name, number)
         worker.passed = max(worker.passed, number)
         while worker.parcels and worker.parcels[0][2] < number:
             worker.backlog -= worker.parcels.popleft()[1]
@@ -395,8 +373,7 @@ class Dispatch:
         """What workers were asked to send once more may be lost once more: it is worth asking again."""
         for name, worker in self._workers.items():
             worker.asked.clear()
-            if name in self._unanswered:
-                self._unanswered[name] = worker.marks + 1
+            self.inherited.ask_anew(name, worker.marks + 1)
 
     def to_ask(self, now_ns: int, *, everyone: bool = False) -> list[bytes]:
         """The workers that should be asked what they have, or whether something was lost on the way from them."""
@@ -404,7 +381,7 @@ class Dispatch:
             name
             for name, worker in self._workers.items()
             if worker.present
-            and (worker.held or name in self._unanswered)
+            and (worker.held or self.inherited.is_asked(name))
             and (everyone or self._is_overdue(worker, now_ns))
         ]
 

@@ -151,7 +151,7 @@ class Give(Push):
         self._hear()
         self._give_again()
         while self._waiting and self.name not in self.control.held and not self.control.finishing:
-            self._expect_waiting()
+            self._inherit_waiting()
             found = self._room() if self._waiting else None
             if found is None:
                 break
@@ -183,7 +183,7 @@ class Give(Push):
             self._hear()
             if self._dispatch.waits_again:
                 self._give_again()
-            self._expect_waiting()
+            self._inherit_waiting()
             if not self._waiting:
                 continue
             found = None if self.name in control.held else self._room()
@@ -210,11 +210,11 @@ class Give(Push):
             self._journal.note_turns(self._position, self._refused)
         self._send_parcel(given, payload)
 
-    def _expect_waiting(self) -> None:
-        """Those that an earlier incarnation has given have their turn, and are only given where that was in vain."""
-        while self._waiting and self._dispatch.expects(self._position + 1):
-            positions, items, _ = self._take_turns(self._dispatch.before - self._position)
-            self._dispatch.expect(positions, items)
+    def _inherit_waiting(self) -> None:
+        """Those that an earlier incarnation has given have their turn, and are only given where they were lost."""
+        while self._waiting and self._dispatch.inherited.has(self._position + 1):
+            positions, items, _ = self._take_turns(self._dispatch.inherited.before - self._position)
+            self._dispatch.inherit(positions, items)
 
     def _take_turns(self, most: int) -> tuple[Sequence[int], list[Any], bytes]:
         """Positions, items and payload of the next ones, so many at the most, which thereby have had their turn.
@@ -289,7 +289,7 @@ class Give(Push):
     def _send_mark(self, worker: bytes, *, again: Runs | None = None) -> None:
         """Ask a worker for a mark, and that it sends what it has of the results of tasks `again` before that."""
         number = self._dispatch.mark(worker, monotonic_ns())
-        mark = Mark(number, again=[*self._dispatch.expected_of(worker), *(again or [])])
+        mark = Mark(number, again=[*self._dispatch.inherited.asked_of(worker), *(again or [])])
         if not self._send_frames_to(worker, parcels.encode(mark), b""):
             self._dispatch.unreachable(worker)
 

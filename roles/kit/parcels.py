@@ -8,7 +8,8 @@ Each is a header, and behind that of a `Parcel` or `Results` a payload: the item
     sink    -> source   Acks
 
 A mark follows what its source gave before it, through the worker and the sink, and comes back in an `Acks`: what was
-given before it and is not acknowledged by then was lost on the way.
+given before it and is not acknowledged by then was lost on the way, or its results were. So the next mark asks the
+worker to send these once more; only what is not acknowledged when that one has passed, too, is given to another.
 """
 
 from __future__ import annotations

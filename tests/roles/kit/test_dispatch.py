@@ -363,9 +363,9 @@ class World:
             return
         name, room = found
         given = self.dispatch.give_again(name, room, self.now_ns)
-        while self.left and self.dispatch.expects(self.left[0]):
+        while self.left and self.dispatch.inherited.has(self.left[0]):
             positions = self.dispatch.skip([self.left.popleft()])
-            self.dispatch.expect(positions, positions)
+            self.dispatch.inherit(positions, positions)
         if given is None and self.left:
             positions = self.dispatch.skip(self.left.popleft() for _ in range(min(room, len(self.left))))
             if positions:
@@ -451,7 +451,7 @@ class World:
             self.send_mark(name)
 
     def send_mark(self, name: bytes, again: Sequence[int] = ()) -> None:
-        number, expected = self.dispatch.mark(name, self.now_ns), self.dispatch.expected_of(name)
+        number, expected = self.dispatch.mark(name, self.now_ns), self.dispatch.inherited.asked_of(name)
         self.inboxes[name].append((number, [*in_runs(expected), *again]))
 
     def kill_sink(self) -> None:

@@ -1,0 +1,75 @@
+"""What an earlier incarnation of a source had given, until it is known what became of it. Pure.
+
+Most of that is with workers still, or done by them, and need not be given again. So each of them is asked, by a mark,
+to say once more what it has done of it; what is not acknowledged when all have answered was lost with the source.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from roles.kit.positions import Positions, Runs
+
+NOBODY_COMES_NS: Final = 100_000_000
+"""After so long without another worker all that there are have come."""
+
+
+class Inherited:
+    """The tasks up to `before`, but for those `done`: a set that grows as acknowledgements come."""
+
+    def __init__(self, before: int, done: Positions) -> None:
+        self.before = before
+        self._done = done
+        self._is_open = before > done.watermark
+        self._positions: list[int] = []
+        self._unanswered: dict[bytes, int] = {}
+        self._since_ns = 0
+
+    def has(self, position: int) -> bool:
+        """Whether it is not known yet what became of a task."""
+        return self._is_open and position <= self.before
+
+    def add(self, positions: Sequence[int]) -> None:
+        """These have had their turn, and may have to be given."""
+        self._positions += positions
+
+    def ask(self, worker: bytes, mark: int, now_ns: int) -> None:
+        """A worker has come, and is to answer by this mark, or a later one."""
+        if self._is_open:
+            self._unanswered[worker] = mark
+            self._since_ns = now_ns
+
+    def ask_anew(self, worker: bytes, mark: int) -> None:
+        """What a worker has said may be lost with the sink: only this mark, or a later one, is an answer."""
+        if worker in self._unanswered:
+            self._unanswered[worker] = mark
+
+    def is_asked(self, worker: bytes) -> bool:
+        """Whether a worker has not answered yet."""
+        return worker in self._unanswered
+
+    def asked_of(self, worker: bytes) -> Runs:
+        """The tasks of which a worker has still to say what it has done, and others between them."""
+        first = self._done.watermark + 1
+        return [first, self.before - first + 1] if worker in self._unanswered and first <= self.before else []
+
+    def answered(self, worker: bytes, mark: int) -> None:
+        """A mark of a worker has come back: what it had to say was heard before."""
+        if mark >= self._unanswered.get(worker, 0):
+            self.forget(worker)
+
+    def forget(self, worker: bytes) -> None:
+        """A worker is gone, and answers no more."""
+        self._unanswered.pop(worker, None)
+
+    def lost(self, now_ns: int) -> list[int]:
+        """Those that have to be given again, once that is known; it is said once."""
+        if not self._is_open:
+            return []
+        self._since_ns = self._since_ns or now_ns
+        if self._unanswered or now_ns - self._since_ns < NOBODY_COMES_NS:
+            return []
+        self._is_open = False
+        lost, self._positions = [one for one in self._positions if one not in self._done], []
+        return lost
