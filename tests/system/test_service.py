@@ -349,6 +349,7 @@ def test_a_supervisord_that_is_missing_or_too_old_is_exit_3(project, verb, answe
     assert "Traceback" not in called.stderr
 
 
+@pytest.mark.slow
 def test_a_supervisord_that_answers_no_more_is_exit_3(project):
     project.topology(STREAM)
     run = project.start("--engine", "supervisor")
@@ -358,7 +359,7 @@ def test_a_supervisord_that_answers_no_more_is_exit_3(project):
     ]
     os.kill(supervisord, signal.SIGSTOP)
     os.kill(run.pid("worker-1"), signal.SIGKILL)
-    outcome = run.outcome()
+    outcome = run.outcome(100)
     assert outcome.exit_code == 3
     assert "supervisord" in outcome.problems[-1]["text"]
 
