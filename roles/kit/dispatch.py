@@ -78,8 +78,9 @@ class Dispatch:
     `done` are the positions that an earlier incarnation knew to be over, `aside` of them set aside; it had given all up
     to `before`, but for those `refused`; `blamed` says for how many deaths each task is to blame. `given` counts
     tasks, `again` how many this incarnation gave that an earlier one had given, or a second time. No more than `most`
-    tasks are given together; whoever sees how large they are may change it at any time. Marks are numbered from
-    `first_mark` on, which is beyond all that an earlier incarnation has sent.
+    tasks are given together; whoever sees how large they are may change it at any time. Parcels and marks are
+    numbered from `first_number` on, which is beyond all that an earlier incarnation has sent; so many `peers` are
+    there, or will be seen soon.
     """
 
     def __init__(
@@ -92,11 +93,12 @@ class Dispatch:
         refused: int = 0,
         aside: Collection[int] = (),
         blamed: Mapping[int, int] | None = None,
-        first_mark: int = 0,
+        first_number: int = 0,
+        peers: int = 0,
     ) -> None:
         self.done = Positions() if done is None else done
         self.given = before - refused + self.done.count_above(before)
-        self.inherited = Inherited(before, self.done)
+        self.inherited = Inherited(before, self.done, peers)
         self.resumes_to = max(before, self.done.last)
         """Up to this position a task may be over before its turn comes."""
 
@@ -110,8 +112,7 @@ class Dispatch:
         self._items: dict[int, Any] = {}
         self._holder: dict[int, Worker] = {}
         self._waiting: deque[int] = deque()
-        self._number = 0
-        self._first_mark = first_mark
+        self._number = self._first_number = first_number
 
     @property
     def acknowledged(self) -> int:
@@ -157,13 +158,16 @@ class Dispatch:
     def arrived(self, name: bytes, now_ns: int) -> bool:
         """A worker has connected, for the first time or again; whether it is to be asked what it has or was lost."""
         known = name in self._workers
-        worker = self._workers.setdefault(name, Worker(progress_ns=now_ns, marks=self._first_mark))
+        worker = self._workers.setdefault(name, Worker(progress_ns=now_ns, marks=self._first_number))
         worker.asked.clear()
         worker.present = True
         if name not in self._turn:
             self._turn.append(name)
-        if not known:
-            self.inherited.ask(name, worker.marks + 1, now_ns)
+        self.inherited.come(name, now_ns)
+        if known:
+            self.inherited.ask_anew(name, worker.marks + 1)
+        else:
+            self.inherited.ask(name, worker.marks + 1)
         return self.inherited.is_asked(name) or (known and bool(worker.held))
 
     def unreachable(self, name: bytes) -> None:
@@ -188,22 +192,25 @@ class Dispatch:
 
         With the task `in_hand` it has died: that one is to blame, and nothing else that it held.
         """
+        self.inherited.forget(name)
         worker = self._workers.pop(name, None)
         if worker is None:
             return []
-        self.inherited.forget(name)
         if name in self._turn:
             self._turn.remove(name)
-        aside = []
         for position in worker.held:
-            self._holder.pop(position, None)
-            if position == in_hand and self._is_guilty(position):
-                aside.append((position, self._items.pop(position)))
-                self.done.add(position)
-                self.aside += 1
-            else:
+            del self._holder[position]
+            if position != in_hand:
                 self._waiting.append(position)
-        return aside
+        if in_hand not in self._items or in_hand in self._holder:
+            return []
+        if self._is_guilty(in_hand):
+            self.done.add(in_hand)
+            self.aside += 1
+            return [(in_hand, self._items.pop(in_hand))]
+        if in_hand in worker.held:  # and not inherited
+            self._waiting.append(in_hand)
+        return []
 
     def _is_guilty(self, position: int) -> bool:
         self.blamed[position] = self.blamed.get(position, 0) + 1
@@ -351,7 +358,7 @@ class Dispatch:
         another mark behind them: these tasks, in their order. The others wait again.
         """
         worker = self._workers.get(name)
-        if worker is None or number <= self._first_mark:
+        if worker is None or number <= self._first_number:
             return []  # that one was an earlier incarnation's
         self.inherited.answered(name, number)
         worker.passed = max(worker.passed, number)

@@ -36,7 +36,7 @@ LOOK_MS: Final = 50
 
 _LONGEST_ITEM: Final = 200
 _INCARNATION_BITS: Final = 36
-"""An incarnation sends no more marks than that, and no source has more incarnations than a number below 2^62 holds."""
+"""An incarnation sends no more marks, and no more parcels, than these hold, and no source has 2^26 incarnations."""
 
 
 class Give(Push):
@@ -63,7 +63,8 @@ class Give(Push):
             refused=self._journal.refused,
             aside=self._journal.aside,
             blamed=self._journal.blamed,
-            first_mark=delivery.incarnation << _INCARNATION_BITS,
+            first_number=delivery.incarnation << _INCARNATION_BITS,
+            peers=sum(one.peers for one in self.spec.attachments),
         )
         self._position = 0
         self._refused = self._journal.refused
@@ -181,6 +182,7 @@ class Give(Push):
             if self.words[BELL] != control.heard:
                 control.look()
             self._hear()
+            self._look_for_losses()
             if self._dispatch.waits_again:
                 self._give_again()
             self._inherit_waiting()
@@ -194,7 +196,6 @@ class Give(Push):
 
     def _wait(self) -> None:
         """Wait for news; all that there were have been taken in."""
-        self._look_for_losses()
         control = self.control
         self._waits = True
         pollees = [(self.socket, zmq.POLLIN), (control.socket, zmq.POLLIN)]
@@ -289,7 +290,7 @@ class Give(Push):
     def _send_mark(self, worker: bytes, *, again: Runs | None = None) -> None:
         """Ask a worker for a mark, and that it sends what it has of the results of tasks `again` before that."""
         number = self._dispatch.mark(worker, monotonic_ns())
-        mark = Mark(number, again=[*self._dispatch.inherited.asked_of(worker), *(again or [])])
+        mark = Mark(number, again=[*self._dispatch.inherited.asked_of(worker, number), *(again or [])])
         if not self._send_frames_to(worker, parcels.encode(mark), b""):
             self._dispatch.unreachable(worker)
 
@@ -325,6 +326,7 @@ class Give(Push):
 
     def _arrived(self, peer: bytes, *, is_worker: bool) -> None:
         """Somebody has connected, maybe again: what was under way to a worker, or to a sink, may be gone."""
+        self._dispatch.inherited.come(peer, monotonic_ns())
         if is_worker:
             self.control.hear()  # of an earlier incarnation's death was told before this one was started
             process, _, incarnation = peer.removeprefix(parcels.WORKER).rpartition(b"/")

@@ -12,19 +12,27 @@ from typing import Final
 from roles.kit.positions import Positions, Runs
 
 NOBODY_COMES_NS: Final = 100_000_000
-"""After so long without another worker all that there are have come."""
+"""After so long without another worker nobody comes of whom one does not know."""
+
+PATIENCE_NS: Final = 60_000_000_000
+"""Who is in the middle of a task is seen, and answers, when that is done: so long may it take."""
 
 
 class Inherited:
-    """The tasks up to `before`, but for those `done`: a set that grows as acknowledgements come."""
+    """The tasks up to `before`, but for those `done`: a set that grows as acknowledgements come.
 
-    def __init__(self, before: int, done: Positions) -> None:
+    So many `peers`, workers and sinks, are there and will come, each when it has the time.
+    """
+
+    def __init__(self, before: int, done: Positions, peers: int) -> None:
         self.before = before
         self._done = done
+        self._peers = peers
+        self._come: set[bytes] = set()
         self._is_open = before > done.watermark
         self._positions: list[int] = []
         self._unanswered: dict[bytes, int] = {}
-        self._since_ns = 0
+        self._since_ns = self._began_ns = 0
 
     def has(self, position: int) -> bool:
         """Whether it is not known yet what became of a task."""
@@ -34,14 +42,19 @@ class Inherited:
         """These have had their turn, and may have to be given."""
         self._positions += positions
 
-    def ask(self, worker: bytes, mark: int, now_ns: int) -> None:
-        """A worker has come, and is to answer by this mark, or a later one."""
+    def come(self, peer: bytes, now_ns: int) -> None:
+        """Somebody has come."""
         if self._is_open:
-            self._unanswered[worker] = mark
+            self._come.add(peer)
             self._since_ns = now_ns
 
+    def ask(self, worker: bytes, mark: int) -> None:
+        """A worker is to answer by this mark, or a later one."""
+        if self._is_open:
+            self._unanswered[worker] = mark
+
     def ask_anew(self, worker: bytes, mark: int) -> None:
-        """What a worker has said may be lost with the sink: only this mark, or a later one, is an answer."""
+        """What a worker was asked, or has said, may be lost: only this mark, or a later one, is an answer."""
         if worker in self._unanswered:
             self._unanswered[worker] = mark
 
@@ -49,10 +62,11 @@ class Inherited:
         """Whether a worker has not answered yet."""
         return worker in self._unanswered
 
-    def asked_of(self, worker: bytes) -> Runs:
-        """The tasks of which a worker has still to say what it has done, and others between them."""
+    def asked_of(self, worker: bytes, mark: int) -> Runs:
+        """The tasks of which a worker is to say with this mark what it has done, and others between them."""
         first = self._done.watermark + 1
-        return [first, self.before - first + 1] if worker in self._unanswered and first <= self.before else []
+        is_asked = self._unanswered.get(worker) == mark and first <= self.before
+        return [first, self.before - first + 1] if is_asked else []
 
     def answered(self, worker: bytes, mark: int) -> None:
         """A mark of a worker has come back: what it had to say was heard before."""
@@ -60,15 +74,18 @@ class Inherited:
             self.forget(worker)
 
     def forget(self, worker: bytes) -> None:
-        """A worker is gone, and answers no more."""
+        """A worker answers no more, and comes no more."""
         self._unanswered.pop(worker, None)
+        self._come.add(worker)
 
     def lost(self, now_ns: int) -> list[int]:
         """Those that have to be given again, once that is known; it is said once."""
         if not self._is_open:
             return []
-        self._since_ns = self._since_ns or now_ns
-        if self._unanswered or now_ns - self._since_ns < NOBODY_COMES_NS:
+        self._began_ns = self._began_ns or now_ns
+        comes_ns = now_ns - max(self._began_ns, self._since_ns)
+        said = not self._unanswered and len(self._come) >= self._peers and comes_ns >= NOBODY_COMES_NS
+        if not said and now_ns - self._began_ns < PATIENCE_NS:
             return []
         self._is_open = False
         lost, self._positions = [one for one in self._positions if one not in self._done], []

@@ -101,7 +101,12 @@ def test_what_was_written_down_and_not_acknowledged_is_not_done_again(project):
 
 
 NOTED = """
+import time
 from roles.kit import Pull, Role
+
+def slow_work(task):
+    time.sleep(0.4)
+    return work(task)
 
 def work(task):
     with open("calls", "a") as file:
@@ -150,6 +155,18 @@ def test_with_a_sink_or_a_source_no_work_is_lost(project, step, victim, ends):
         assert sorted(done(project)) == list(range(1, 301))
     if step not in ("source.before_send", "source.after_send"):  # which may have been lost on its way
         assert link["redelivered"] == 0
+
+
+@pytest.mark.slow
+def test_with_a_source_no_work_is_lost_that_takes_its_time(project):
+    """Who is in the middle of a task is seen by the next source only when that is done."""
+    project.write("noted.py", NOTED)
+    project.topology(pipeline(worker='params: {call: "noted:slow_work"}', ventilator="params: {count: 30}"))
+    run = project.start(environment={"ORCHESTRATOR_FAIL": "source.before_journal:5=kill"})
+    link = run.outcome().passed().links["tasks"]
+    assert run.events("ProcessEnded", process="ventilator-1", signal="SIGKILL")
+    assert sorted(map(int, (project.folder / "calls").read_text().split())) == list(range(1, 31))
+    assert (link["sent"], link["received"]) == (30, 30)
 
 
 def test_an_item_that_is_refused_was_never_sent(project):

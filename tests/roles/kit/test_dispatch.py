@@ -381,13 +381,13 @@ class World:
         given = self.inboxes[name].popleft()
         if isinstance(given, tuple):
             number, again = given
-            for (payload,), _ in self.sent[name].with_any_of(b"", as_runs(again)):
+            for (payload,), _ in self.sent[name].with_any_of(as_runs(again)):
                 self.outboxes[name].append(("results", name, list(payload)))
             self.outboxes[name].append(("mark", name, number))
         else:
             tasks = list(given.positions)
             self.outboxes[name].append(("results", name, tasks))
-            self.sent[name].add(b"", tasks, [tasks], len(tasks))
+            self.sent[name].add(tasks, [tasks], len(tasks))
             self.to_source.append(("done", name, given.number))
 
     def carry(self) -> None:
@@ -441,7 +441,13 @@ class World:
                 inbox.pop()
         done, self.again = Positions(self.dispatch.done.runs()), self.again + self.dispatch.again
         self.lives += 1
-        self.dispatch = Dispatch(self.window, done=done, before=self.come_to, first_mark=self.lives << 36)
+        self.dispatch = Dispatch(
+            self.window,
+            done=done,
+            before=self.come_to,
+            first_number=self.lives << 36,
+            peers=len(self.inboxes),
+        )
         self.left = deque(range(done.watermark + 1, self.tasks + 1))
         for name in self.inboxes:
             self.greet(name)
@@ -451,7 +457,8 @@ class World:
             self.send_mark(name)
 
     def send_mark(self, name: bytes, again: Sequence[int] = ()) -> None:
-        number, expected = self.dispatch.mark(name, self.now_ns), self.dispatch.inherited.asked_of(name)
+        number = self.dispatch.mark(name, self.now_ns)
+        expected = self.dispatch.inherited.asked_of(name, number)
         self.inboxes[name].append((number, [*in_runs(expected), *again]))
 
     def kill_sink(self) -> None:

@@ -275,6 +275,40 @@ def test_one_that_waits_for_its_next_items_gives_what_it_owes_meanwhile(
     assert (taken, ended) == ([1, 2, 3], ["asked to"])
 
 
+def test_one_that_never_waits_gives_again_what_was_lost_in_the_middle_of_its_stream(
+    source: Callable[..., Any], peer: Callable[[bytes], Any], tmp_path: Path
+) -> None:
+    (tmp_path / "delivery").mkdir()
+    Journal(tmp_path / "delivery" / f"{SOURCE}.journal").note_turns(1, 0)
+    _, opened = source()
+    worker, taken = peer(b"W/worker-1/0"), []
+    stop = threading.Event()
+
+    def run() -> None:
+        number = 0
+        while not stop.is_set():
+            opened.port.send(number)
+            number += 1
+            stop.wait(0.001)  # as one that reads, or computes
+
+    role = threading.Thread(target=run, daemon=True)
+    role.start()
+
+    def has_come() -> bool:
+        if worker.poll(10):
+            parcel = received(worker)
+            if parcel is not None:
+                taken.extend(in_runs(parcel.runs))
+                tell(worker, Acks(parcel.runs))
+                tell(worker, Done(parcel.number))
+        return 1 in taken
+
+    wait_until(has_come, "the first task")
+    stop.set()
+    role.join(10)
+    assert len(taken) > 1
+
+
 def test_one_that_comes_again_need_not_give_what_it_owes(source: Callable[..., Any], tmp_path: Path) -> None:
     (tmp_path / "delivery").mkdir()
     Journal(tmp_path / "delivery" / f"{SOURCE}.journal").note_turns(3, 0)
