@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import itertools
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -280,16 +282,15 @@ def test_one_that_never_waits_gives_again_what_was_lost_in_the_middle_of_its_str
 ) -> None:
     (tmp_path / "delivery").mkdir()
     Journal(tmp_path / "delivery" / f"{SOURCE}.journal").note_turns(1, 0)
-    _, opened = source()
+    desk, opened = source()
     worker, taken = peer(b"W/worker-1/0"), []
-    stop = threading.Event()
+    pauses = threading.Event()
 
     def run() -> None:
-        number = 0
-        while not stop.is_set():
-            opened.port.send(number)
-            number += 1
-            stop.wait(0.001)  # as one that reads, or computes
+        with contextlib.suppress(control.Finish):
+            for number in itertools.count():
+                opened.port.send(number)
+                pauses.wait(0.001)  # as one that reads, or computes
 
     role = threading.Thread(target=run, daemon=True)
     role.start()
@@ -304,8 +305,9 @@ def test_one_that_never_waits_gives_again_what_was_lost_in_the_middle_of_its_str
         return 1 in taken
 
     wait_until(has_come, "the first task")
-    stop.set()
+    desk.tell(Finish())
     role.join(10)
+    assert not role.is_alive()
     assert len(taken) > 1
 
 
