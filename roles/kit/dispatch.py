@@ -79,8 +79,7 @@ class Dispatch:
     to `before`, but for those `refused`; `blamed` says for how many deaths each task is to blame. `given` counts
     tasks, `again` how many this incarnation gave that an earlier one had given, or a second time. No more than `most`
     tasks are given together; whoever sees how large they are may change it at any time. Parcels and marks are
-    numbered from `first_number` on, which is beyond all that an earlier incarnation has sent; so many `peers` are
-    there, or will be seen soon.
+    numbered from `first_number` on, which is beyond all that an earlier incarnation has sent.
     """
 
     def __init__(
@@ -94,11 +93,10 @@ class Dispatch:
         aside: Collection[int] = (),
         blamed: Mapping[int, int] | None = None,
         first_number: int = 0,
-        peers: int = 0,
     ) -> None:
         self.done = Positions() if done is None else done
         self.given = before - refused + self.done.count_above(before)
-        self.inherited = Inherited(before, self.done, peers)
+        self.inherited = Inherited(before, self.done)
         self.resumes_to = max(before, self.done.last)
         """Up to this position a task may be over before its turn comes."""
 
@@ -147,9 +145,9 @@ class Dispatch:
         self._items.update(zip(positions, items, strict=True))
         self.inherited.add(positions)
 
-    def take_stock(self, now_ns: int) -> None:
-        """What was lost of that waits again, once it is known."""
-        self._waiting.extend(self.inherited.lost(now_ns))
+    def take_stock(self, now_ns: int, peers: int) -> None:
+        """What was lost of that waits again, once it is known; so many peers are connected."""
+        self._waiting.extend(self.inherited.lost(now_ns, peers))
 
     def holders(self) -> list[bytes]:
         """The workers that are there."""
@@ -180,6 +178,8 @@ class Dispatch:
         if name in self._workers:
             self._workers[name].present = False
             self._workers[name].leaves = True
+        else:
+            self.inherited.forget(name)
 
     def give_up_on_leavers(self, now_ns: int, *, everyone: bool = False) -> None:
         """Those that have left and of whose tasks nothing has been heard for long, or whose last marks are lost."""

@@ -64,7 +64,6 @@ class Give(Push):
             aside=self._journal.aside,
             blamed=self._journal.blamed,
             first_number=delivery.incarnation << _INCARNATION_BITS,
-            peers=sum(one.peers for one in self.spec.attachments),
         )
         self._position = 0
         self._refused = self._journal.refused
@@ -164,7 +163,7 @@ class Give(Push):
         now_ns = monotonic_ns()
         if now_ns >= self._look_ns:
             self._look_ns = now_ns + LOOK_MS * 1_000_000
-            self._dispatch.take_stock(now_ns)
+            self._dispatch.take_stock(now_ns, self.peers())
             self._dispatch.give_up_on_leavers(now_ns)
             for worker in self._dispatch.to_ask(now_ns):
                 self._send_mark(worker)

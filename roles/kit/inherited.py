@@ -19,15 +19,11 @@ PATIENCE_NS: Final = 60_000_000_000
 
 
 class Inherited:
-    """The tasks up to `before`, but for those `done`: a set that grows as acknowledgements come.
+    """The tasks up to `before`, but for those `done`: a set that grows as acknowledgements come."""
 
-    So many `peers`, workers and sinks, are there and will come, each when it has the time.
-    """
-
-    def __init__(self, before: int, done: Positions, peers: int) -> None:
+    def __init__(self, before: int, done: Positions) -> None:
         self.before = before
         self._done = done
-        self._peers = peers
         self._come: set[bytes] = set()
         self._is_open = before > done.watermark
         self._positions: list[int] = []
@@ -78,13 +74,16 @@ class Inherited:
         self._unanswered.pop(worker, None)
         self._come.add(worker)
 
-    def lost(self, now_ns: int) -> list[int]:
-        """Those that have to be given again, once that is known; it is said once."""
+    def lost(self, now_ns: int, peers: int) -> list[int]:
+        """Those that have to be given again, once that is known; it is said once.
+
+        So many `peers`, workers and sinks, are connected, and are seen to come when they have the time.
+        """
         if not self._is_open:
             return []
         self._began_ns = self._began_ns or now_ns
         comes_ns = now_ns - max(self._began_ns, self._since_ns)
-        said = not self._unanswered and len(self._come) >= self._peers and comes_ns >= NOBODY_COMES_NS
+        said = not self._unanswered and len(self._come) >= peers and comes_ns >= NOBODY_COMES_NS
         if not said and now_ns - self._began_ns < PATIENCE_NS:
             return []
         self._is_open = False

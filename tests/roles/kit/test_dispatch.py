@@ -420,7 +420,7 @@ class World:
                 self.send_mark(name, lost)
 
     def ask(self, *, everyone: bool = False) -> None:
-        self.dispatch.take_stock(self.now_ns)
+        self.dispatch.take_stock(self.now_ns, len(self.inboxes))
         for name in self.dispatch.to_ask(self.now_ns, everyone=everyone):
             self.send_mark(name)
 
@@ -441,13 +441,7 @@ class World:
                 inbox.pop()
         done, self.again = Positions(self.dispatch.done.runs()), self.again + self.dispatch.again
         self.lives += 1
-        self.dispatch = Dispatch(
-            self.window,
-            done=done,
-            before=self.come_to,
-            first_number=self.lives << 36,
-            peers=len(self.inboxes),
-        )
+        self.dispatch = Dispatch(self.window, done=done, before=self.come_to, first_number=self.lives << 36)
         self.left = deque(range(done.watermark + 1, self.tasks + 1))
         for name in self.inboxes:
             self.greet(name)

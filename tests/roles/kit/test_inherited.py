@@ -11,10 +11,10 @@ NOW = 10**15
 LATER = NOW + NOBODY_COMES_NS
 
 
-def inherited(*, before: int = 5, peers: int = 1) -> tuple[Inherited, Positions]:
+def inherited(*, before: int = 5) -> tuple[Inherited, Positions]:
     done = Positions([1, 2])
-    made = Inherited(before, done, peers)
-    assert made.lost(NOW) == []
+    made = Inherited(before, done)
+    assert made.lost(NOW, 0) == []
     return made, done
 
 
@@ -24,17 +24,17 @@ def come(made: Inherited, worker: bytes, mark: int = 1) -> None:
 
 
 def test_what_is_not_over_when_all_have_answered_was_lost() -> None:
-    made, done = inherited(peers=2)
+    made, done = inherited()
     made.add([3, 4, 5])
     come(made, b"one")
-    assert made.lost(LATER) == [], "another one is still to come"
+    assert made.lost(LATER, 2) == [], "another one is still to come"
     come(made, b"two")
     made.answered(b"one", 1)
-    assert made.lost(LATER) == []
+    assert made.lost(LATER, 2) == []
     done.add_row(range(4, 5))
     made.answered(b"two", 1)
-    assert made.lost(LATER) == [3, 5]
-    assert made.lost(LATER) == []
+    assert made.lost(LATER, 2) == [3, 5]
+    assert made.lost(LATER, 2) == []
     assert not made.has(3)
 
 
@@ -53,20 +53,20 @@ def test_each_is_asked_once_and_again_where_its_answer_may_be_lost() -> None:
 
 
 def test_who_is_gone_is_not_waited_for_whether_it_came_or_not() -> None:
-    made, _ = inherited(peers=2)
+    made, _ = inherited()
     made.add([3])
     come(made, b"one")
     made.forget(b"one")
     made.forget(b"never seen")
-    assert made.lost(LATER) == [3]
+    assert made.lost(LATER, 2) == [3]
 
 
 def test_nobody_is_waited_for_for_ever() -> None:
-    made, _ = inherited(peers=9)
+    made, _ = inherited()
     made.add([3])
     come(made, b"one")
-    assert made.lost(NOW + PATIENCE_NS - 1) == []
-    assert made.lost(NOW + PATIENCE_NS) == [3]
+    assert made.lost(NOW + PATIENCE_NS - 1, 9) == []
+    assert made.lost(NOW + PATIENCE_NS, 9) == [3]
 
 
 @pytest.mark.parametrize("before", [0, 2])
