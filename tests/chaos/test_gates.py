@@ -141,7 +141,7 @@ def test_tasks_that_nobody_gives_again_are_seen(monkeypatch: pytest.MonkeyPatch,
 def test_tasks_of_dead_workers_that_a_service_forgets_are_seen(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    again = "            else:\n                self._waiting.append(position)\n"
+    again = "            if position != in_hand:\n                self._waiting.append(position)\n"
     cut = ("roles/kit/dispatch.py", again, "")
     monkeypatch.setenv("PYTHONPATH", str(mutated(tmp_path / "mutant", [cut])))
     monkeypatch.setattr(services, "_VICTIMS", ("worker-1",))
