@@ -7,6 +7,7 @@ longer than until the process waits for anything, and not for much longer than `
 
 from __future__ import annotations
 
+import contextlib
 from collections import deque
 from collections.abc import Callable
 from time import monotonic_ns
@@ -180,6 +181,11 @@ class Batcher:
     def _first_frame(self, part: list[Any]) -> tuple[int, bytes]:
         """How many of these, the first ones, make a frame, and the frame; the next one is begun with as many as fit."""
         most_bytes = self._way.most_bytes
+        if len(part) <= self._fitting:  # as almost always, and then nothing else need be made
+            with contextlib.suppress(Exception):
+                frame = self._join(part)
+                if len(frame) <= most_bytes:
+                    return len(part), frame
         count, (frame,) = as_many_as_fit(
             min(len(part), self._fitting), lambda some: [joined(self._join, part[:some])], most_bytes
         )
