@@ -96,17 +96,13 @@ def kill_one(
         moment += f", {_stop_some(run_dir / 'events.jsonl', chance)} stopped"
     process.kill()
     process.wait()
-    killed_s, had_its_turn = time.monotonic(), False
-    while True:
-        left = list(_living(marker))
-        gone_s = time.monotonic() - killed_s
-        if left and gone_s > GONE_WITHIN_S and not had_its_turn:
-            had_its_turn = True
-            _start_an_interpreter()
-            continue
-        if not left or gone_s > GONE_WITHIN_S:
-            break
+    killed_s = time.monotonic()
+    while (left := list(_living(marker))) and time.monotonic() - killed_s <= GONE_WITHIN_S:
         time.sleep(_LOOK_EVERY_S)
+    if left:
+        _start_an_interpreter()
+        left = list(_living(marker))
+    gone_s = time.monotonic() - killed_s
     told = [_told(pid) for pid in left]
     for pid in left:
         with contextlib.suppress(ProcessLookupError):

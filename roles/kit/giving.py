@@ -325,7 +325,6 @@ class Give(Push):
 
     def _arrived(self, peer: bytes, *, is_worker: bool) -> None:
         """Somebody has connected, maybe again: what was under way to a worker, or to a sink, may be gone."""
-        self._dispatch.inherited.come(peer, monotonic_ns())
         if is_worker:
             self.control.hear()  # of an earlier incarnation's death was told before this one was started
             process, _, incarnation = peer.removeprefix(parcels.WORKER).rpartition(b"/")
@@ -333,12 +332,14 @@ class Give(Push):
                 return  # it came, and left before this was read
             if self._dispatch.arrived(peer, monotonic_ns()):
                 self._send_mark(peer)
-        elif self._had_a_sink:
+            return
+        self._dispatch.inherited.come(peer, monotonic_ns())
+        if self._had_a_sink:
             self._dispatch.give_up_on_leavers(monotonic_ns(), everyone=True)
             self._dispatch.ask_anew()
             for worker in self._dispatch.to_ask(monotonic_ns(), everyone=True):
                 self._send_mark(worker)
-        self._had_a_sink = self._had_a_sink or not is_worker
+        self._had_a_sink = True
 
     def _acknowledged(self, told: Acks) -> None:
         if told.runs:

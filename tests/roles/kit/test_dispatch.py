@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -352,6 +352,14 @@ class World:
         self.sent[name] = Sent(self.tasks)
         self.greet(name)
 
+    def steps(self) -> Iterator[None]:
+        """One after another until all tasks are over, or for very long."""
+        for _ in range(200_000):
+            if not self.left and self.dispatch.settled:
+                return
+            self.step()
+            yield
+
     def step(self) -> None:
         self.now_ns += self.chance.randrange(3 * MS)
         moves = [self.give, self.work, self.carry, self.write_down, self.hear, self.ask]
@@ -475,10 +483,7 @@ def test_every_task_is_kept_whoever_dies(seed):
     window, tasks = chance.choice((1, 3, 50)), chance.randrange(1, 200)
     world = World(chance, window, tasks)
     deaths = chance.random() * 0.05
-    for _ in range(200_000):
-        if not world.left and world.dispatch.settled:
-            break
-        world.step()
+    for _ in world.steps():
         if chance.random() < deaths:
             chance.choice((world.kill_worker, world.kill_worker, world.kill_sink, world.kill_source))()
         held = [len(worker.held) for worker in world.dispatch._workers.values()]
@@ -493,10 +498,7 @@ def test_no_more_is_given_again_than_the_dead_workers_held(seed):
     """With a sink none of the work is lost, and with a source only what had not reached a worker."""
     chance = random.Random(seed)
     world = World(chance, 8, 200)
-    for _ in range(200_000):
-        if not world.left and world.dispatch.settled:
-            break
-        world.step()
+    for _ in world.steps():
         if chance.random() < 0.02:
             chance.choice((world.kill_worker, world.kill_sink))()
     assert world.dispatch.settled
@@ -508,10 +510,7 @@ def test_what_has_reached_a_worker_is_given_once_whoever_else_dies(seed):
     chance = random.Random(seed)
     world = World(chance, chance.choice((1, 3, 8)), 200)
     world.loses_way = False
-    for _ in range(200_000):
-        if not world.left and world.dispatch.settled:
-            break
-        world.step()
+    for _ in world.steps():
         if chance.random() < 0.02:
             chance.choice((world.kill_source, world.kill_sink))()
     assert world.dispatch.settled

@@ -100,6 +100,16 @@ def take(opened: Any, worker: Any, acks: Callable[[int], Runs]) -> list[int]:
     return positions
 
 
+def done_by(worker: Any) -> list[int]:
+    """The tasks of the parcel that has come, which are acknowledged."""
+    parcel = received(worker)
+    if parcel is None:
+        return []
+    tell(worker, Acks(parcel.runs))
+    tell(worker, Done(parcel.number))
+    return in_runs(parcel.runs)
+
+
 def received(worker: Any) -> Parcel | None:
     """The parcel that has come; what else comes is answered."""
     _, header, *_ = worker.recv_multipart()
@@ -203,16 +213,22 @@ def test_nothing_is_given_to_whom_was_told_of_before_its_arrival_was_read(
     assert take(opened, early, lambda position: [position, 1]) == []
 
 
-def given(opened: Any, worker: Any, role: threading.Thread, taken: list[int]) -> None:
-    """Take all that a source's thread gives until it ends."""
+def given(opened: Any, worker: Any, items: Iterator[int], ended: list[str], taken: list[int]) -> None:
+    """Take all that a source gives of these until it ends, and tell where it was asked to."""
+
+    def run() -> None:
+        try:
+            opened.port.send_all(items)
+        except control.Finish:
+            ended.append("asked to")
+        opened.port.conclude()
+
+    role = threading.Thread(target=run, daemon=True)
+    role.start()
 
     def is_over() -> bool:
         if worker.poll(10):
-            parcel = received(worker)
-            if parcel is not None:
-                taken.extend(in_runs(parcel.runs))
-                tell(worker, Acks(parcel.runs))
-                tell(worker, Done(parcel.number))
+            taken.extend(done_by(worker))
         return not role.is_alive()
 
     wait_until(is_over, "the source's end")
@@ -234,16 +250,7 @@ def test_one_that_is_asked_to_finish_gives_first_what_an_earlier_incarnation_gav
             desk.control.pause(60)
             yield number
 
-    def run() -> None:
-        try:
-            opened.port.send_all(items())
-        except control.Finish:
-            ended.append("asked to")
-        opened.port.conclude()
-
-    role = threading.Thread(target=run, daemon=True)
-    role.start()
-    given(opened, worker, role, taken)
+    given(opened, worker, items(), ended, taken)
     assert ended == ["asked to"]
     assert taken[:come_to] == list(range(1, come_to + 1))
     assert len(taken) <= come_to + MOST_IN_PARCEL
@@ -264,16 +271,7 @@ def test_one_that_waits_for_its_next_items_gives_what_it_owes_meanwhile(
         while True:
             desk.control.pause(60)
 
-    def run() -> None:
-        try:
-            opened.port.send_all(items())
-        except control.Finish:
-            ended.append("asked to")
-        opened.port.conclude()
-
-    role = threading.Thread(target=run, daemon=True)
-    role.start()
-    given(opened, worker, role, taken)
+    given(opened, worker, items(), ended, taken)
     assert (taken, ended) == ([1, 2, 3], ["asked to"])
 
 
@@ -297,11 +295,7 @@ def test_one_that_never_waits_gives_again_what_was_lost_in_the_middle_of_its_str
 
     def has_come() -> bool:
         if worker.poll(10):
-            parcel = received(worker)
-            if parcel is not None:
-                taken.extend(in_runs(parcel.runs))
-                tell(worker, Acks(parcel.runs))
-                tell(worker, Done(parcel.number))
+            taken.extend(done_by(worker))
         return 1 in taken
 
     wait_until(has_come, "the first task")
@@ -344,11 +338,7 @@ def test_after_a_refusal_all_others_are_given(
 
     def is_there() -> bool:
         if worker.poll(10):
-            parcel = received(worker)
-            if parcel is not None:
-                taken.extend(in_runs(parcel.runs))
-                tell(worker, Acks(parcel.runs))
-                tell(worker, Done(parcel.number))
+            taken.extend(done_by(worker))
         return 55 in taken
 
     wait_until(is_there, "the last item")
