@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -42,3 +42,19 @@ class Sent:
         for tasks, frames, items in list(self._messages):
             if any(task in row for task in tasks for row in wanted):
                 yield frames, items
+
+
+class SentBySource:
+    """The same for each source that there is."""
+
+    def __init__(self, most_tasks: int) -> None:
+        self._of = defaultdict[bytes, Sent](lambda: Sent(most_tasks))
+
+    def add(self, source: bytes, tasks: Sequence[int], frames: list[bytes], items: int) -> None:
+        """This message for a source is about these tasks; so many items are in it."""
+        self._of[source].add(tasks, frames, items)
+
+    def with_any_of(self, source: bytes, runs: Runs) -> Iterator[tuple[list[bytes], int]]:
+        """The source's messages about any of these tasks, as of each; of who was never sent anything there are none."""
+        if source in self._of:
+            yield from self._of[source].with_any_of(runs)

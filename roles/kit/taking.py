@@ -7,7 +7,6 @@ when a parcel is worked through or some time has passed. A worker without an out
 from __future__ import annotations
 
 import contextlib
-from collections import defaultdict
 from collections.abc import Callable, Generator, Iterable, Iterator
 from itertools import accumulate
 from time import monotonic_ns
@@ -24,7 +23,7 @@ from roles.kit.parcels import Done, Mark, Results
 from roles.kit.pipeline import Pull, Push
 from roles.kit.ports import LARGE_BYTES, MALFORMED, NOBLOCK, Ended
 from roles.kit.positions import Runs, as_runs, in_runs
-from roles.kit.sent import Sent
+from roles.kit.sent import SentBySource
 from roles.kit.slot import BELL, HAND, State, port_base
 
 YOUNG_NS: Final = 10_000_000
@@ -46,7 +45,7 @@ class Pass(Push):
         self._delivery.passer = self
         self._packing = packing(self.spec.codec)
         self.results: list[Any] = []
-        self._sent: defaultdict[bytes, Sent] = defaultdict(lambda: Sent(2 * self.spec.window))
+        self._sent = SentBySource(2 * self.spec.window)
         self._plain, self._admit, self._append = self._packing.plain, self._packing.admit, self.results.append
 
     def send(self, item: Any) -> None:
@@ -84,15 +83,14 @@ class Pass(Push):
         if count == 1:
             refuse_larger(self.spec, len(frames[1]), results[0] if end == 1 else results[:end])
         self._send_on(frames, end)
-        self._sent[source].add(tasks[:count], frames, end)
+        self._sent.add(source, tasks[:count], frames, end)
         del results[:end]
         return count
 
     def pass_again(self, source: bytes, tasks: Runs) -> None:
         """Send once more the results of these tasks, as far as they are still there; waits as the first time."""
-        if source in self._sent:  # a stranger's name is not worth an entry
-            for frames, items in self._sent[source].with_any_of(tasks):
-                self._send_on(frames, items)
+        for frames, items in self._sent.with_any_of(source, tasks):
+            self._send_on(frames, items)
 
     def pass_mark(self, mark: Mark) -> None:
         """Send a mark behind the results; waits as they do."""
@@ -127,7 +125,7 @@ class Take(Pull):
         self._source = b""
         self._number = self._slot = 0
         self._sources: set[bytes] = set()
-        self._acknowledged: defaultdict[bytes, Sent] = defaultdict(lambda: Sent(2 * self.spec.window))
+        self._acknowledged = SentBySource(2 * self.spec.window)
         self._rest: Iterator[tuple[int, Any]] = iter(())
         self._position = 0
         self._done: list[int] = []
@@ -261,7 +259,7 @@ class Take(Pull):
 
     def _acknowledge(self, source: bytes, tasks: list[int]) -> None:
         frames = list(parcels.acks(as_runs(tasks)))
-        self._acknowledged[source].add(tasks, frames, 0)
+        self._acknowledged.add(source, tasks, frames, 0)
         self._send_to(source, frames)
 
     def _send_to(self, source: bytes, frames: Iterable[bytes]) -> None:
@@ -323,9 +321,8 @@ class Take(Pull):
     def _pass_mark(self, source: bytes, mark: Mark) -> None:
         me = self._delivery.identity(parcels.WORKER)
         if self._delivery.passer is None:
-            if source in self._acknowledged:
-                for frames, _ in self._acknowledged[source].with_any_of(mark.again):
-                    self._send_to(source, frames)
+            for frames, _ in self._acknowledged.with_any_of(source, mark.again):
+                self._send_to(source, frames)
             self._send_to(source, parcels.acks([], [(me, mark.number)]))
         else:
             self._delivery.passer.pass_again(source, mark.again)

@@ -8,7 +8,7 @@ import pytest
 from seeds import seeds
 
 from roles.kit.positions import as_runs
-from roles.kit.sent import KEPT_BYTES, Sent
+from roles.kit.sent import KEPT_BYTES, Sent, SentBySource
 
 
 def found(sent: Sent, *positions: int) -> list[bytes]:
@@ -55,3 +55,14 @@ def test_what_is_no_runs_is_refused_before_anything_is_sent() -> None:
     sent.add([1], [b"", b"one"], 1)
     with pytest.raises(ValueError, match="cannot read runs"):
         next(sent.with_any_of([1, 1, 2]))
+
+
+def test_each_source_has_its_own() -> None:
+    sent = SentBySource(1)
+    sent.add(b"one", [1], [b"", b"of one"], 1)
+    sent.add(b"two", [1], [b"", b"of two"], 1)
+    assert [list(sent.with_any_of(source, [1, 1])) for source in (b"one", b"two", b"nobody")] == [
+        [([b"", b"of one"], 1)],
+        [([b"", b"of two"], 1)],
+        [],
+    ]
