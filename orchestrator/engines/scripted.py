@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from orchestrator.engines.scripted_process import Scripted, reading
+from orchestrator.engines.scripted_wiring import Joint, Wiring
 from orchestrator.run import events
 from orchestrator.run.commands import Command, Keep, Launch, Publish, Reply, Signal, Tell
-from orchestrator.run.plan import BookPlan, Plan
+from orchestrator.run.plan import Plan
 from orchestrator.run.requests import Answer
 from roles.kit import messages
 from roles.kit.slot import State
@@ -23,6 +24,9 @@ QUEUE = 4
 
 _NOT_HEARING = ("planned", "starting", "launched", "gone")
 """Before its Hello a process is not known to the control channel, and what it is told is dropped."""
+
+_LIFTS = {"starting": "launched", "launched": "greeted", "greeted": "bound", "connecting": "ready"}
+"""The steps that a process takes by itself until it works."""
 
 
 class ScriptedWorld:
@@ -37,6 +41,7 @@ class ScriptedWorld:
             spec.name: Scripted(spec, 0 if spec.receives and not spec.source else messages_each)
             for spec in plan.processes
         }
+        self._wiring = Wiring(plan, self._node_of)
         self.published: list[events.Known] = []
         self.told: list[tuple[str, messages.Down]] = []
         self.answers: dict[str, Answer] = {}
@@ -60,8 +65,12 @@ class ScriptedWorld:
                 self.plan = plan
                 for spec in plan.processes:
                     self.processes.setdefault(spec.name, Scripted(spec, 0))
+                self._wiring = Wiring(plan, self._node_of)
             case Reply(answer=answer):
                 self.answers[answer.ticket] = answer
+
+    def _node_of(self, name: str) -> str:
+        return self.processes[name].spec.node
 
     def _launch(self, command: Launch) -> None:
         name = command.process
@@ -95,7 +104,7 @@ class ScriptedWorld:
         """Its socket has seen somebody leave. Only then is that counted."""
 
         def see(_: float) -> list[events.Event]:
-            process.unaware_of.pop()
+            process.unaware_of.remove(min(process.unaware_of))
             for port in process.held:
                 process.held[port] += 1
             return []
@@ -157,26 +166,23 @@ class ScriptedWorld:
             return None
         if process.inbox:
             return lambda at_s: self._hear(process, at_s)
-        lifts: dict[str, tuple[str, messages.Up | None]] = {
-            "starting": ("launched", None),
-            "launched": ("greeted", messages.Hello(pid=1)),
-            "greeted": ("bound", messages.Bound(addresses=_bound(process.spec))),
-            "connecting": ("ready", messages.Ready()),
-        }
-        if process.step in lifts:
-            return lambda at_s: self._lift(process, at_s, *lifts[process.step])
         if process.step == "working":
             return self._work(process)
+        if process.step in _LIFTS:
+            return lambda at_s: self._lift(process, at_s)
         return None
 
-    def _lift(
-        self, process: Scripted, at_s: float, step: str, message: messages.Up | None
-    ) -> list[events.Event]:
-        process.step = step
-        name = process.spec.name
-        if message is None:
-            return [events.Launched(at_s=at_s, process=name, pid=1, incarnation=process.incarnation)]
-        return [self._heard(process, at_s, message)]
+    def _lift(self, process: Scripted, at_s: float) -> list[events.Event]:
+        process.step = _LIFTS[process.step]
+        match process.step:
+            case "greeted":
+                return [self._heard(process, at_s, messages.Hello(pid=1))]
+            case "bound":
+                return [self._heard(process, at_s, messages.Bound(addresses=_bound(process.spec)))]
+            case "ready":
+                return [self._heard(process, at_s, messages.Ready())]
+        name, incarnation = process.spec.name, process.incarnation
+        return [events.Launched(at_s=at_s, process=name, pid=1, incarnation=incarnation)]
 
     def _heard(self, process: Scripted, at_s: float, message: messages.Up) -> events.Heard:
         name, incarnation = process.spec.name, process.incarnation
@@ -220,14 +226,14 @@ class ScriptedWorld:
             and self._is_done(process)
         ):
             return lambda at_s: self._finish(process, at_s)
-        if process.awaits_reply and self._inlets(process) <= process.ended:
+        if process.awaits_reply and self._wiring.inlets(process.spec.node) <= process.ended:
             return lambda at_s: self._finish(process, at_s)
-        process.state, process.port = State.RECEIVING, next(iter(sorted(self._inlets(process))), "")
+        process.state, process.port = State.RECEIVING, min(self._wiring.inlets(process.spec.node), default="")
         return None
 
     def _is_done(self, process: Scripted) -> bool:
         asks = any(port.kind == "REQ" for port in process.spec.ports)
-        return process.finishing or asks or self._inlets(process) <= process.ended
+        return process.finishing or asks or self._wiring.inlets(process.spec.node) <= process.ended
 
     def _take(self, process: Scripted, port: str) -> list[events.Event]:
         process.state = State.RUNNING
@@ -237,7 +243,9 @@ class ScriptedWorld:
 
     def _handle(self, process: Scripted) -> list[events.Event]:
         """Pass on what is in hand; a full queue makes the sender wait with it."""
-        outlets = [book for book in self._outlets(process) if not _is_reply_of_ours(process, book)]
+        outlets = [
+            book for book in self._wiring.outlets(process.spec.node) if not _is_reply_of_ours(process, book)
+        ]
         if self._is_held(process, outlets):
             process.state = State.SENDING
             return []
@@ -254,7 +262,7 @@ class ScriptedWorld:
         return []
 
     def _begin(self, process: Scripted) -> list[events.Event]:
-        books = [book for book in self._outlets(process) if not book.replies]
+        books = [book for book in self._wiring.outlets(process.spec.node) if not book.replies]
         if not self._is_held(process, books) and all(self._room(book) for book in books):
             for book in books:
                 self._send(process, book)
@@ -265,23 +273,23 @@ class ScriptedWorld:
             process.state, process.port = State.SENDING, process.spec.ports[0].name
         return []
 
-    def _is_held(self, process: Scripted, books: Iterable[BookPlan]) -> bool:
-        ports = {
-            port for book in books for node, port in self._ends(book.senders) if node == process.spec.node
-        }
-        return bool(ports & process.held.keys())
+    def _is_held(self, process: Scripted, books: Iterable[Joint]) -> bool:
+        held = process.held.keys()
+        return bool(held) and any(
+            node == process.spec.node and port in held for book in books for node, port in book.senders
+        )
 
-    def _send(self, process: Scripted, book: BookPlan) -> bool:
+    def _send(self, process: Scripted, book: Joint) -> bool:
         targets = self._room(book)
-        takers = {self.processes[name].spec.node for name, _ in book.receivers}
-        unaware = sorted(name for name in process.unaware_of if self.processes[name].spec.node in takers)
+        takers = {node for node, _ in book.receivers}
+        unaware = sorted(name for name in process.unaware_of if self._node_of(name) in takers)
         if book.replies:
             asker = process.askers.pop(0)
             targets = [target for target in targets if target[0] == asker]
         elif not targets:
             process.state = State.SENDING
             return False
-        own = next(port for node, port in self._ends(book.senders) if node == process.spec.node)
+        own = next(port for node, port in book.senders if node == process.spec.node)
         process.sent[own] = process.sent.get(own, 0) + 1
         if targets:
             self._turn += 1
@@ -293,42 +301,23 @@ class ScriptedWorld:
             receiver.askers.append(process.spec.name)
         return True
 
-    def _room(self, book: BookPlan) -> list[tuple[str, str]]:
+    def _room(self, book: Joint) -> list[tuple[str, str]]:
         return [
             (name, port)
             for name, other in self.processes.items()
-            for node, port in self._ends(book.receivers)
-            if other.spec.node == node and other.step == "working" and other.waiting.get(port, 0) < QUEUE
+            if other.step == "working"
+            for node, port in book.receivers
+            if other.spec.node == node and other.waiting.get(port, 0) < QUEUE
         ]
-
-    def _outlets(self, process: Scripted) -> list[BookPlan]:
-        return [
-            book
-            for book in self.plan.books
-            if any(node == process.spec.node for node, _ in self._ends(book.senders))
-        ]
-
-    def _inlets(self, process: Scripted) -> set[str]:
-        return {
-            port
-            for book in self.plan.books
-            for node, port in self._ends(book.receivers)
-            if node == process.spec.node
-        }
-
-    def _ends(self, ends: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
-        """The ends of a book by node: a process that joins has those of the others of its node."""
-        return {(self.processes[name].spec.node, port) for name, port in ends}
 
     def _finish(self, process: Scripted, at_s: float) -> list[events.Event]:
         process.step, process.state, process.port = "finished", State.FINISHED, ""
-        inward = [
-            book for book in self.plan.books if process.spec.name in {name for name, _ in book.receivers}
-        ]
-        for book in inward:
-            for name, _ in book.senders:
-                if not book.replies and self.processes[name].alive:
-                    self.processes[name].unaware_of.add(process.spec.name)
+        name = process.spec.name
+        for book in self._wiring.joints:
+            if name in book.receiving and not book.replies:
+                for sender in book.sending:
+                    if self.processes[sender].alive:
+                        self.processes[sender].unaware_of.add(name)
         return [self._heard(process, at_s, messages.Finished())]
 
     def _exit(
@@ -356,6 +345,6 @@ def _bound(spec: ProcessSpec) -> dict[str, str]:
     }
 
 
-def _is_reply_of_ours(process: Scripted, book: BookPlan) -> bool:
+def _is_reply_of_ours(process: Scripted, book: Joint) -> bool:
     """A client that has a reply in hand sends nothing on account of it."""
     return not book.replies and any(port.kind == "REQ" for port in process.spec.ports)

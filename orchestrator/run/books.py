@@ -179,7 +179,7 @@ class Book:
         """
         early = any(member.step is Step.DONE and not member.drained for member, _ in self.receivers)
         closed = any(member.over or member.asks_again for member, _ in self.senders)
-        return early or closed or any(m.lost_its_way or m.broke_off for m in self.members())
+        return early or closed or any(m.has_lost_its_way for m in self.members())
 
     def _quiet_for(self, seconds: float) -> bool:
         """Every receiver has been waiting at its port, and no sender has changed, for so long.
@@ -255,7 +255,7 @@ class Book:
         if self.plan.sequenced:
             missed = missed_in_all(self._missed())
             return missed, None, sum(member.count(port).duplicates for member, port in self.receivers)
-        gone = self._given_up or any(m.lost_its_way or m.broke_off for m in self.members())
+        gone = self._given_up or any(m.has_lost_its_way for m in self.members())
         if self.plan.kind != "counted":
             return None, None, None
         gap = max(0, self.sent - self.received)
@@ -284,7 +284,7 @@ def who_held(
     conduits: Sequence[Member],
 ) -> str:
     """Where lost messages were, as far as the slots tell."""
-    gone = [member for member, _ in receivers if member.lost_its_way or member.broke_off]
+    gone = [member for member, _ in receivers if member.has_lost_its_way]
     holders = [member.name for member in gone if member.lost_its_way and _held_one(member)][:lost]
     parts = [f"{name} held 1 unfinished" for name in holders]
     rest = lost - len(holders)
@@ -309,7 +309,7 @@ def _whereabouts(
     conduits: Sequence[Member],
     holders: list[str],
 ) -> str:
-    dead_senders = [member.name for member, _ in senders if member.lost_its_way]
+    dead_senders = [member for member, _ in senders if member.has_lost_its_way]
     left = [member for member in receivers if member.step is Step.DONE and not member.lost_its_way]
     # After a failure nobody waits for long: who was still at work leaves what was on the way to it.
     stopped = [m for m in receivers if m.stopped_well and not (m.finished or m.drained or m in gone)]
@@ -318,9 +318,9 @@ def _whereabouts(
         dead = "it" if holders == [gone[0].name] and len(gone) == 1 else _names(gone)
         return f"on the way to {dead}" + (f", or to {were}" if stopped else "")
     if dead_senders:
-        return f"still with {', '.join(dead_senders)}"
-    if any(member.lost_its_way for member in conduits):
-        return f"in {_names([member for member in conduits if member.lost_its_way])}"
+        return f"still with {_names(dead_senders)}"
+    if any(member.has_lost_its_way for member in conduits):
+        return f"in {_names([member for member in conduits if member.has_lost_its_way])}"
     if left:
         return f"on the way to {_names(left)}, which finished before the others"
     return f"on the way to {were}" if stopped else "on the way"

@@ -232,7 +232,7 @@ class Coordinator:
             return
         members = self._crew.members.values()
         nobody_stopped = not any(member.stopped for member in members)
-        missed = [m for m in members if m.lost_its_way or m.broke_off]
+        missed = [m for m in members if m.has_lost_its_way]
         gone = nobody_stopped and not all(makes_good(self._books, member) for member in missed)
         if self._cut_s is not None or gone:
             if resting_s >= self._crew.plan.settle_s:

@@ -150,6 +150,11 @@ class Member:
         return self.over and (cut_down or (self.stop_told_s is None and not self.left_well))
 
     @property
+    def has_lost_its_way(self) -> bool:
+        """It has lost its way, or one of its earlier incarnations had."""
+        return self.lost_its_way or self.broke_off
+
+    @property
     def left_well(self) -> bool:
         """It ended by itself, its part done."""
         clean = self.exited is not None and self.exited.exit_code == 0 and self.exited.signal is None

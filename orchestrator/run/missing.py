@@ -35,14 +35,14 @@ def what_was_missed(
 ) -> list[Missed]:
     """What each receiver of a book missed that has numbers; `sent` are the updates of all senders' incarnations."""
     others = [*(member for member, _ in senders), *conduits]
-    somebody_died = any(map(_died, others))
+    somebody_died = any(member.has_lost_its_way for member in others)
     # Else not all that is sent is meant for everyone: one endpoint, or the two sides of a proxy.
     one_feed = len(plan.endpoints) == (2 if plan.conduits else 1)
     found = []
     for member, port in receivers:
         count = member.count(port)
         in_all: int | None = count.missed
-        if _died(member):
+        if member.has_lost_its_way:
             in_all = None
         elif somebody_died:
             takes_all = one_feed and member.finished and _takes_all(member)
@@ -70,10 +70,6 @@ def who_missed(missed: Iterable[Missed]) -> str:
             parts.append(f"{one.process} missed {' and '.join(told)}")
     more = f", and {len(parts) - SHOWN_LOSERS:,} more" if len(parts) > SHOWN_LOSERS else ""
     return f"{', '.join(parts[:SHOWN_LOSERS])}{more}"
-
-
-def _died(member: Member) -> bool:
-    return member.lost_its_way or member.broke_off
 
 
 def _takes_all(member: Member) -> bool:

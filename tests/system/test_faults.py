@@ -58,7 +58,7 @@ def test_a_kill_that_is_expected_ends_nobody_else(project: Project, address):
             "worker-2.exit_code": "SIGKILL",
             "worker.exit_code": [0, "SIGKILL"],
             "tasks.lost": "0..599",
-            "results.lost": "0..1",
+            "results.lost": ">= 0",
         },
         address=address,
     )
@@ -83,7 +83,7 @@ def test_a_restarted_worker_does_its_share_and_its_counts_add_up(project: Projec
     pipeline(
         project,
         [{"when": {"sink.received": 60}, "restart": "worker-2", "for": "50ms"}],
-        {"tasks.lost": "0..599", "results.lost": "0..1"},
+        {"tasks.lost": "0..599", "results.lost": ">= 0"},
     )
     outcome = project.run().passed()
     again = outcome.processes["worker-2"]
@@ -147,7 +147,7 @@ def test_the_seed_decides_whom_any_hits(project: Project):
     pipeline(
         project,
         [{"at": "10ms", "kill": "any worker"}],
-        {"worker.exit_code": [0, "SIGKILL"], "tasks.lost": ">= 0", "results.lost": "0..1"},
+        {"worker.exit_code": [0, "SIGKILL"], "tasks.lost": ">= 0", "results.lost": ">= 0"},
     )
     hit = {}
     for seed in (1, 2, 3, 1, 2, 3):
@@ -166,7 +166,7 @@ def test_what_never_came_to_pass_and_who_was_gone_already_is_told(project: Proje
             {"at": "50s", "pause": "sink"},
             {"when": {"sink.received": 5000}, "kill": "sink"},
         ],
-        {"worker.exit_code": [0, "SIGKILL"], "tasks.lost": ">= 0", "results.lost": "0..1"},
+        {"worker.exit_code": [0, "SIGKILL"], "tasks.lost": ">= 0", "results.lost": ">= 0"},
         count=200,
     )
     outcome = project.run()
@@ -225,7 +225,7 @@ def test_a_report_is_rebuilt_byte_for_byte_from_the_journal(project: Project):
             {"when": {"sink.received": 60}, "restart": "worker-2"},
             {"when": {"sink.received": 90}, "scale": {"worker": 5}},
         ],
-        {"tasks.lost": ">= 0", "results.lost": "0..1", "sink.received": 1, "worker.received.jain": "> 0"},
+        {"tasks.lost": ">= 0", "results.lost": ">= 0", "sink.received": 1, "worker.received.jain": "> 0"},
     )
     outcome = project.run()
     assert outcome.exit_code == 1

@@ -189,7 +189,7 @@ def test_who_was_stopped_is_replaced_where_an_item_has_its_time(project: Project
     policy = "task_timeout: 2s, restart: {policy: on-failure, backoff: 50ms}}"
     project.topology(
         STREAM.replace("count: 400", "count: 1000000").replace('echo"}}', f'echo"}}, {policy}\n        ')
-        + '      expect: {tasks.lost: ">= 0"}\n'
+        + '      expect: {tasks.lost: ">= 0", results.lost: ">= 0"}\n'
     )
     service = project.up()
     os.kill(service.states()["worker-1"].pid, signal.SIGSTOP)

@@ -27,7 +27,7 @@ STREAM = """
           params: {call: "roles.functions:echo"}
           restart: {policy: on-failure, backoff: 50ms}
         sink: {role: sink, bind: results}
-      expect: {tasks.lost: ">= 0"}
+      expect: {tasks.lost: ">= 0", results.lost: ">= 0"}  # of a worker that is killed
 """
 
 
