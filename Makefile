@@ -9,8 +9,9 @@ PEERS ?= .venv-bench
 PEERS_READY := $(PEERS)/.ready
 
 OTHER_PYTHONS ?= 3.11 3.12 3.13
-# Tests start processes of their own: more than a few at once would only wait for each other.
-SHARED_OUT := --numprocesses auto --maxprocesses 4 --dist worksteal
+# Tests start processes of their own and wait for them half of the time; more than a few at once only wait for each other.
+TESTS_AT_ONCE ?= 4
+SHARED_OUT := --numprocesses $(TESTS_AT_ONCE) --dist worksteal
 
 .PHONY: help setup demo demo-pipeline demo-request-reply demo-publish-subscribe demo-census demo-duplicates demo-supervised \
 	test test-quick test-feeds test-pythons check lint format lock schema claims chaos fuzz bench bench-quick bench-lock bench-service clean

@@ -20,13 +20,18 @@ from orchestrator.topology.schema import schema
 from roles.kit import runtime
 
 ROOT = Path(__file__).resolve().parents[1]
-DOCUMENTS = ("README.md", "CONTRIBUTING.md", "examples/README.md")
+REFERENCE = ("docs/topology.md", "docs/services.md", "docs/command-line.md")
+DOCUMENTS = ("README.md", "CONTRIBUTING.md", "examples/README.md", "docs/reliability.md", *REFERENCE)
 SPAN = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 def text(name):
     return (ROOT / name).read_text(encoding="utf-8")
+
+
+def reference():
+    return "\n".join(map(text, REFERENCE))
 
 
 @cache
@@ -92,15 +97,17 @@ def test_every_verb_and_option_that_is_named_exists(name):
 
 
 def test_every_verb_and_option_is_told():
-    told = text("README.md")
+    told = reference()
     for verb, command in commands.commands.items():
         assert f"`{verb}" in told, verb
         for option in (option for one in command.params for option in one.opts if option.startswith("--")):
             assert option in told, f"{verb} {option}"
 
 
-def test_the_workflow_in_the_readme_calls_what_there_is():
-    (block,) = [block for language, block in FENCE.findall(text("README.md")) if "runs-on:" in block]
+def test_the_workflow_in_the_reference_calls_what_there_is():
+    (block,) = [
+        block for language, block in FENCE.findall(text("docs/command-line.md")) if "runs-on:" in block
+    ]
     (job,) = yaml.safe_load(block)["jobs"].values()
     typed = [shlex.split(step["run"]) for step in job["steps"] if "run" in step]
     assert typed[0] == ["make", "setup"]
@@ -117,7 +124,7 @@ def test_the_workflow_in_the_readme_calls_what_there_is():
 
 
 def test_every_key_of_the_file_is_told():
-    told = set(SPAN.findall(text("README.md")))
+    told = set(SPAN.findall(reference()))
     for form in (FileForm, PatternForm, NodeForm, EndpointForm):
         for key in form.model_fields:
             assert key in told, f"{form.__name__}: {key}"
@@ -125,19 +132,19 @@ def test_every_key_of_the_file_is_told():
 
 @pytest.mark.parametrize("role", runtime.BUILT_IN)
 def test_every_role_port_and_param_is_told(role):
-    told = set(SPAN.findall(text("README.md")))
+    told = set(SPAN.findall(reference()))
     found = runtime._role_class(role)
     for name in (role, *found.declared_ports(), *found.declared_params()):
         assert name in told, f"{role}: {name}"
 
 
 def test_every_code_that_can_be_allowed_is_told():
-    told = set(SPAN.findall(text("README.md")))
+    told = set(SPAN.findall(reference()))
     assert told >= ALLOWED
 
 
 def test_every_exit_code_is_told():
-    rows = re.findall(r"^\| `?(\d+)`? \|", text("README.md"), re.MULTILINE)
+    rows = re.findall(r"^\| `?(\d+)`? \|", text("docs/command-line.md"), re.MULTILINE)
     assert {"0", "1", "2", "3", "130", "143"} <= set(rows)
 
 
@@ -148,11 +155,16 @@ def test_every_file_that_is_linked_exists(name):
         assert "://" in target or (folder / target).exists(), target
 
 
+def anchors(path):
+    headings = re.findall(r"^#+ (.*)$", FENCE.sub("", path.read_text(encoding="utf-8")), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_every_heading_that_is_linked_exists(name):
-    headings = re.findall(r"^#+ (.*)$", FENCE.sub("", text(name)), re.MULTILINE)
-    anchors = {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
-    assert set(re.findall(r"\]\(#([^)]+)\)", text(name))) <= anchors
+    for target, heading in re.findall(r"\]\(([^)#:]*)#([^)]+)\)", text(name)):
+        page = (ROOT / name).parent / target if target else ROOT / name
+        assert heading in anchors(page), f"{target}#{heading}"
 
 
 @pytest.mark.parametrize(
@@ -280,6 +292,6 @@ def test_the_schema_beside_the_topology_is_current():
 
 
 def test_every_measure_is_told():
-    readme = text("README.md")
+    told = reference()
     names = (*RUN_MEASURES, *NODE_MEASURES, *SPREADS, *ENDPOINT_MEASURES)
-    assert [name for name in names if f"`{name}`" not in readme and f"`.{name}`" not in readme] == []
+    assert [name for name in names if f"`{name}`" not in told and f"`.{name}`" not in told] == []
