@@ -43,8 +43,6 @@ class _Child:
 class LocalEngine:
     """Starts role processes and the user's commands as children of a fork server."""
 
-    name = "local"
-
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._selector = selectors.DefaultSelector()

@@ -37,8 +37,6 @@ class SupervisorEngine:
     `supervisord.files.write_files` has written, and it stays when the engine is closed.
     """
 
-    name = "supervisor"
-
     def __init__(self, clock: Clock, *, owns: bool = True) -> None:
         self._clock = clock
         self._owns = owns

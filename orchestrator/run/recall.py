@@ -34,7 +34,6 @@ class Recollection:
 
     went_s: float | None = None
     draining: str | None = None
-    ended: events.RunEnded | None = None
     back_s: dict[str, float] = field(default_factory=dict)
     change: events.RunChanged | None = None
     coming: list[str] = field(default_factory=list)
@@ -87,8 +86,6 @@ class Recall:
                 found.change, found.coming, found.again = event, list(event.coming), list(event.again)
             case events.ChangeEnded():
                 self._change_ended(event)
-            case events.RunEnded():
-                found.ended = event
             case _:
                 self._of_process(event)
 

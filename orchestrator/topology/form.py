@@ -40,9 +40,6 @@ from orchestrator.topology.model import Action, Delivery, Security
 from orchestrator.topology.scalars import Value
 from roles.kit.spec import MAX_MESSAGE_BYTES
 
-LATER: dict[str, tuple[str, ...]] = {}
-"""Keys of the format that this version does not support yet, by the level at which they stand."""
-
 
 class Form(BaseModel):
     """Base of the forms: a key that a form does not know is an error."""

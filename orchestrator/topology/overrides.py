@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from orchestrator.topology.conditions import OPERATORS
-from orchestrator.topology.form import LATER, EndpointForm, Form, NodeForm, PatternForm
+from orchestrator.topology.form import EndpointForm, Form, NodeForm, PatternForm
 from orchestrator.topology.load import load
 from orchestrator.topology.problem import NOWHERE, Problem, TopologyError
 from orchestrator.topology.suggest import did_you_mean, did_you_mean_or_list
@@ -90,7 +90,7 @@ def _keys(tree: Node, path: str) -> Path:
         members = child(pattern, names[1]) if pattern is not None else None
         _known(members, names[2], names[1][:-1], names[1])
         form: type[Form] = NodeForm if names[1] == "nodes" else EndpointForm
-        _known_field(names, [*form.model_fields, *LATER.get(names[1][:-1], ())])
+        _known_field(names, list(form.model_fields))
     return ("patterns", *names)
 
 

@@ -10,7 +10,7 @@ from pydantic_core import ErrorDetails
 
 from orchestrator.topology import durations
 from orchestrator.topology.fields import POLICIES, TAGS
-from orchestrator.topology.form import LATER, RestartForm, keys_of, level_of
+from orchestrator.topology.form import RestartForm, keys_of, level_of
 from orchestrator.topology.scalars import ScalarError, Value, quoted, resolve, shown
 from orchestrator.topology.suggest import did_you_mean, nearest
 from orchestrator.topology.tree import Finding, Node, Path, Scalar, Table, child, find
@@ -123,9 +123,6 @@ def _missing(path: Path, key: str) -> Fault:
 def _unknown_key(path: Path) -> Fault:
     key = str(path[-1])
     word, form = level_of(path[:-1])
-    if key in LATER.get(word, ()):
-        text = f"cannot use '{key}': this version does not support it yet"
-        return Fault(finding=Finding(code="not-supported", text=text, path=path, on="key"), drop=path)
     hint = did_you_mean(key, keys_of(form) if form else ())
     if not hint:
         hint = _belongs_to(key, word)

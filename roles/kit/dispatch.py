@@ -123,11 +123,6 @@ class Dispatch:
         return not self._items
 
     @property
-    def unsettled(self) -> int:
-        """How many are not."""
-        return len(self._items)
-
-    @property
     def waiting_again(self) -> int:
         """How many tasks wait to be given once more, some of which may be over by now."""
         return len(self._waiting)

@@ -3,7 +3,6 @@
 import importlib.metadata
 import os
 import resource
-import shutil
 import signal
 import socket
 import subprocess
@@ -27,6 +26,12 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def files(bench, *specs, **more):
     return write_files(bench.place, specs, files=supervisord.make_room(len(specs)), **more)
+
+
+def shut_down(bench):
+    daemon = supervisord.Daemon(bench.directory, supervisord.answering(bench.directory))
+    daemon.leave(within_s=20)
+    daemon.close()
 
 
 @pytest.mark.parametrize("version", ["4.3.0", "4.4.0.dev0", "4.10", "5.0.0"])
@@ -117,9 +122,8 @@ def test_it_outlives_whoever_has_started_it_and_is_found_again(bench):
     assert told.stderr == ""
     assert supervisord.answering(bench.directory) == pid
     assert os.getpgid(pid) != os.getpgid(0)
-    assert supervisord.shut_down(bench.directory, within_s=20)
+    shut_down(bench)
     wait_until(lambda: not bench.living(), "nobody left", 5)
-    assert not supervisord.shut_down(bench.directory, within_s=20)
     assert supervisord.answering(bench.directory) is None
 
 
@@ -144,7 +148,7 @@ def test_no_output_of_the_caller_is_held_open(bench):
     os.close(writer)
     assert os.read(reader, 1) == b""
     os.close(reader)
-    supervisord.shut_down(bench.directory, within_s=20)
+    shut_down(bench)
 
 
 def test_one_that_is_stuck_is_told_and_can_be_ended(bench, monkeypatch):
@@ -153,7 +157,7 @@ def test_one_that_is_stuck_is_told_and_can_be_ended(bench, monkeypatch):
     os.kill(daemon.pid, signal.SIGSTOP)
     monkeypatch.setattr(Rpc.__init__, "__kwdefaults__", {"timeout_s": 0.3})
     with pytest.raises(EngineError, match=r"has not answered for 0\.3 s"):
-        supervisord.shut_down(bench.directory, within_s=20)
+        supervisord.answering(bench.directory)
     daemon.leave(within_s=0.3)
     assert daemon.gone()
     daemon.close()
@@ -222,14 +226,10 @@ def test_an_extra_program_that_is_killed_comes_again_and_one_that_leaves_does_no
     daemon.close()
 
 
-def test_an_extra_program_dies_with_it_unless_it_has_let_go(bench):
-    stays = f"""
-        import os, sys, time
-        sys.path.insert(0, {str(ROOT)!r})
-        from orchestrator.engines.supervisord.leash import let_go
-        if sys.argv[1:]:
-            let_go()
-        print(f"here {{os.getpid()}}", flush=True)
+def test_an_extra_program_dies_with_it(bench):
+    stays = """
+        import os, time
+        print(f"here {os.getpid()}", flush=True)
         while True:
             time.sleep(60)
     """
@@ -237,17 +237,6 @@ def test_an_extra_program_dies_with_it_unless_it_has_let_go(bench):
     os.kill(daemon.pid, signal.SIGKILL)
     wait_until(lambda: not bench.living(), "nobody left", 2)
     daemon.close()
-
-    (bench.logs / "run-coordinator.log").unlink()
-    shutil.rmtree(bench.directory)
-    bench.directory.mkdir(mode=0o700)
-    daemon = with_extra(bench, stays.replace("sys.argv[1:]", "True"))
-    survivor = pid_of_extra(bench)
-    os.kill(daemon.pid, signal.SIGKILL)
-    assert daemon.gone(within_s=2)
-    daemon.close()
-    assert bench.living() == [survivor]
-    os.kill(survivor, signal.SIGKILL)
 
 
 def test_a_stale_socket_is_no_obstacle(bench):

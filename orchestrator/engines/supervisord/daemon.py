@@ -198,20 +198,6 @@ def _leaving(directory: Path) -> int | None:
         return None
 
 
-def shut_down(directory: Path, *, within_s: float) -> bool:
-    """Have the supervisord in `directory` end everything and leave; False where there is none.
-
-    It is gone afterwards: after that time it is killed.
-    """
-    pid = answering(directory)
-    if pid is None:
-        return False
-    daemon = Daemon(directory, pid)
-    daemon.leave(within_s=within_s)
-    daemon.close()
-    return True
-
-
 def _not_started(directory: Path) -> EngineError:
     said = _last_lines(directory / _OUTPUT) or _last_lines(directory / LOG) or "it has said nothing"
     return EngineError(f"cannot start supervisord: {said}")

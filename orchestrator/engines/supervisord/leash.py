@@ -41,12 +41,6 @@ def main(owner: int, config: str) -> None:
     supervisord.main(sys.argv[1:])
 
 
-def let_go() -> None:
-    """Outlive supervisord from now on. For a program of its that has something to say of supervisord's end."""
-    if sys.platform == "linux":
-        _set_death_signal(0)
-
-
 def _leave_parent() -> None:
     """Become a child of nobody who waits; the parent learns the number from standard output, which is ours no more."""
     child = os.fork()

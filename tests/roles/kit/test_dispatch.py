@@ -488,7 +488,7 @@ def test_every_task_is_kept_whoever_dies(seed):
             chance.choice((world.kill_worker, world.kill_worker, world.kill_sink, world.kill_source))()
         held = [len(worker.held) for worker in world.dispatch._workers.values()]
         assert max(held) <= window
-    assert world.dispatch.settled, f"{world.dispatch.unsettled} tasks never came to an end"
+    assert world.dispatch.settled, f"{len(world.dispatch._items)} tasks never came to an end"
     assert world.kept == set(range(1, tasks + 1))
     assert world.dispatch.given == world.dispatch.acknowledged == tasks
 
