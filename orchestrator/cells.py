@@ -16,6 +16,7 @@ Style = Callable[[str, str], str]
 """Takes a kind (`good`, `bad`, `warn`, `dim`, `bold`, `name0` ...) and text; gives the text dressed."""
 
 NAME_COLOURS = 6
+_MOST_NAMES = 6
 
 _CODES = {
     "good": "32",
@@ -165,8 +166,8 @@ def plural(number: int, one: str, many: str = "") -> str:
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
-def name_list(names: Sequence[str], *, most: int = 6) -> str:
+def name_list(names: Sequence[str]) -> str:
     """Names in a row; of very many the first and the last."""
-    if len(names) <= most:
+    if len(names) <= _MOST_NAMES:
         return ", ".join(names)
     return f"{names[0]} … {names[-1]} ({len(names):,})"

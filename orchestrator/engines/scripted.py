@@ -111,12 +111,12 @@ class ScriptedWorld:
 
         return see
 
-    def kill(self, name: str, at_s: float, signal: str = "SIGKILL") -> list[events.Event]:
+    def kill(self, name: str, at_s: float) -> list[events.Event]:
         """End a process from outside. What is on its way to it is gone with it."""
         process = self.processes[name]
         if not process.alive:
             return []
-        return self._exit(process, at_s, None, signal)
+        return self._exit(process, at_s, None, "SIGKILL")
 
     def hang(self, name: str) -> bool:
         """Have a process stay with the item in its hand for ever; whether it has one."""

@@ -31,11 +31,11 @@ def code(text: str) -> str:
     return f"{ticks}{space}{shown}{space}{ticks}"
 
 
-def block(lines: Iterable[str], *, language: str = "text") -> str:
+def block(lines: Iterable[str]) -> str:
     """Lines as a block of code, very long ones cut."""
     shown = [_cut(printable(line)) for line in lines]
     fence = "`" * max([3, *(_longest_ticks(line) + 1 for line in shown)])
-    return "\n".join([f"{fence}{language}", *shown, fence])
+    return "\n".join([f"{fence}text", *shown, fence])
 
 
 def details(title: str, content: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Literal
 
 from orchestrator.run.commands import Command, Launch, Publish, Signal, SignalName, Tell
 from orchestrator.run.events import Known, ProblemFound, ProcessBegan
@@ -103,11 +104,11 @@ class Crew:
         """Say Stop once more, to a member that has only now come to the control channel."""
         self._commands.append(Tell(member.name, Stop(hurried=True)))
 
-    def signal(self, member: Member, name: str) -> None:
+    def signal(self, member: Member, name: Literal["SIGTERM", "SIGKILL"]) -> None:
         """Send a signal, each kind once."""
         if name not in member.signals_sent and not member.over and member.pid is not None:
             member.signals_sent.append(name)
-            self._commands.append(Signal(member.name, "SIGKILL" if name == "SIGKILL" else "SIGTERM"))
+            self._commands.append(Signal(member.name, name))
 
     def strike(self, member: Member, name: SignalName) -> None:
         """Send a signal that is meant to break something: if it ends the process, that is no end of ours."""

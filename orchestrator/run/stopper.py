@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from orchestrator.run.crew import Crew
 from orchestrator.run.member import Member, Step
 from roles.kit.messages import Stop
@@ -32,13 +30,13 @@ class Stopper:
     def kill(self) -> None:
         """End everyone now."""
         self._hurried = True
-        for member in self._alive(self._crew.members):
+        for member in self._alive():
             member.stop_told_s = self._crew.now_s if member.stop_told_s is None else member.stop_told_s
             self._crew.signal(member, "SIGKILL")
 
     def advance(self) -> bool:
         """Go on with the stop; True once nobody is left."""
-        alive = self._alive(self._crew.members)
+        alive = self._alive()
         if self._left is None:
             self._left = sorted({member.spec.stage for member in alive}, reverse=True)
         while self._left and not any(member.spec.stage == self._left[0] for member in alive):
@@ -57,10 +55,10 @@ class Stopper:
         others = [member for member in alive if member.stop_told_s is None]
         return told + others[: max(0, AT_A_TIME - len(told))]
 
-    def _alive(self, names: Iterable[str]) -> list[Member]:
+    def _alive(self) -> list[Member]:
         return [
             member
-            for member in self._crew.named(names)
+            for member in self._crew.members.values()
             if not member.over and not member.spec.external and member.step > Step.PLANNED
         ]
 

@@ -11,6 +11,8 @@ import yaml
 LONGEST_NUMBER = 40
 """Characters of the longest number that is read; longer ones are mistakes, and slow to convert."""
 
+_LONGEST_QUOTED = 40
+
 Value = Any
 """A plain value as YAML has them: None, bool, int, float, str, a list or a mapping of these."""
 
@@ -53,9 +55,9 @@ def _held(value: Value, text: str) -> Value:
     return value
 
 
-def quoted(text: str, *, longest: int = 40) -> str:
+def quoted(text: str) -> str:
     """The text in quotes, as the file should have it; cut where it is long."""
-    shown = text if len(text) <= longest else text[: longest - 1] + "…"
+    shown = text if len(text) <= _LONGEST_QUOTED else text[: _LONGEST_QUOTED - 1] + "…"
     return f"'{shown}'" if '"' in shown or "\\" in shown else f'"{shown}"'
 
 

@@ -12,10 +12,10 @@ from pathlib import Path
 import msgspec
 
 from orchestrator.run.live import LIVE, PREFIX, Live, is_alive, live_runs, read_live
+from orchestrator.run.planfile import first_line
 from orchestrator.rundir import LATEST, SUMMARY, recorded_runs
 from orchestrator.topology.suggest import did_you_mean_or_list
 from orchestrator.verbs.fault import CommandError, fault
-from orchestrator.verbs.reporting import first_line
 
 NOT_RUNNING = 1
 """The exit code where all is in order but that nothing goes on."""

@@ -4,26 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import msgspec
-
 from orchestrator.observers.journal import JournalError, read_journal
 from orchestrator.observers.tail import last_lines
 from orchestrator.outcome.entries import Run
 from orchestrator.outcome.summary import CUT_SHORT, summarise, to_json
 from orchestrator.outcome.text import report_text
 from orchestrator.outcome.values import Summary
-from orchestrator.run.planfile import PLAN
+from orchestrator.run.planfile import first_line
 from orchestrator.rundir import EVENTS, SUMMARY, recorded_runs, write_whole
 from orchestrator.terminal import Terminal
 from orchestrator.verbs.documents import Outcome, on_stdout, outcome_documents, write_documents
 from orchestrator.verbs.fault import fault
 from orchestrator.verbs.tails import tails
-
-
-class _PlanLines(msgspec.Struct):
-    """Of a plan's record, where its pattern stands in the file."""
-
-    lines: dict[str, int] = {}
 
 
 def report(
@@ -57,15 +49,6 @@ def report(
 def _in_order(runs: list[tuple[Path, Summary]]) -> list[tuple[Path, Summary]]:
     """The runs as they came: by their starts, and within a second by the places of their patterns in the file."""
     return sorted(runs, key=lambda run: (run[1].started_at, first_line(run[0]), run[1].pattern))
-
-
-def first_line(place: Path) -> int:
-    """Where a run's pattern stands in the file, as its plan tells; 0 where it does not."""
-    try:
-        plan = msgspec.json.decode((place / PLAN).read_bytes(), type=_PlanLines)
-    except (OSError, msgspec.MsgspecError):
-        return 0
-    return min(plan.lines.values(), default=0)
 
 
 def _rebuilt(place: Path, terminal: Terminal) -> Summary:
