@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-_SENDERS = frozenset({"PUSH", "PUB", "XPUB"})
-_RECEIVERS = frozenset({"PULL", "SUB", "XSUB"})
+from orchestrator.topology.zeromq import RECEIVES, SENDS
 
 
 def counts_sent(kind: str) -> bool:
     """True where a socket of this kind sends messages that are counted."""
-    return kind.upper() not in _RECEIVERS
+    return kind.upper() not in RECEIVES
 
 
 def counts_received(kind: str) -> bool:
     """True where a socket of this kind receives messages that are counted."""
-    return kind.upper() not in _SENDERS
+    return kind.upper() not in SENDS

@@ -113,7 +113,7 @@ LAYERS = {
     "orchestrator.observers": {"orchestrator.run", "orchestrator.cells", "orchestrator.directions"},
     "orchestrator.sources": {"orchestrator.topology"},
     "orchestrator.cells": set(),
-    "orchestrator.directions": set(),
+    "orchestrator.directions": {"orchestrator.topology"},
     "orchestrator.rundir": set(),
     "orchestrator.terminal": {"orchestrator.cells"},
     "orchestrator.mermaid": {"orchestrator.cells"},

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from orchestrator.topology.measure_names import COMMAND_MEASURES, COUNTERS, QUANTILES
 from orchestrator.topology.view import View
 from orchestrator.topology.wiring import Wire
+from orchestrator.topology.zeromq import RECEIVES, SENDS
 
 _NUMBERED = ("missed", "gaps", "duplicates")
 _RETRIED = ("duplicates", "retried", "late")
@@ -25,12 +26,12 @@ class MeasureError(ValueError):
 
 def sends(kind: str) -> bool:
     """Whether a socket of this kind counts what it sends."""
-    return kind not in ("", "PULL", "SUB", "XSUB")
+    return kind != "" and kind not in RECEIVES
 
 
 def receives(kind: str) -> bool:
     """Whether a socket of this kind counts what it receives."""
-    return kind not in ("", "PUSH", "PUB", "XPUB")
+    return kind != "" and kind not in SENDS
 
 
 class NodeMeasures:

@@ -10,12 +10,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from orchestrator.topology.wiring import Wire
+from orchestrator.topology.zeromq import PUBLISHES, RECEIVES, SENDS, SUBSCRIBES
 
-_SEND = frozenset({"PUSH", "PUB", "XPUB", "REQ"})
-_RECEIVE = frozenset({"PULL", "SUB", "XSUB", "REP"})
+_SEND = SENDS | {"REQ"}
+_RECEIVE = RECEIVES | {"REP"}
 _EITHER = frozenset({"DEALER", "ROUTER"})
 _REPLYING = frozenset({"REQ", "REP", "DEALER", "ROUTER"})
-_PUBLISHING = frozenset({"PUB", "SUB", "XPUB", "XSUB"})
+_PUBLISHING = PUBLISHES | SUBSCRIBES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

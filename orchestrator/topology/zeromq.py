@@ -52,6 +52,8 @@ EXPECTED = {
 
 SENDS = frozenset({"PUSH", "PUB", "XPUB"})
 RECEIVES = frozenset({"PULL", "SUB", "XSUB"})
+"""Sockets whose messages go one way only."""
+
 SUBSCRIBES = frozenset({"SUB", "XSUB"})
 PUBLISHES = frozenset({"PUB", "XPUB"})
 
