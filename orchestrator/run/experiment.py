@@ -44,7 +44,7 @@ def expectations(
 
 def faults(pattern: Pattern, lines: Mapping[str, int]) -> tuple[FaultPlan, ...]:
     """The faults in the order in which they are written."""
-    most = most_replicas(pattern)
+    most = pattern.most_replicas()
     return tuple(
         FaultPlan(
             action=fault.action,
@@ -59,16 +59,6 @@ def faults(pattern: Pattern, lines: Mapping[str, int]) -> tuple[FaultPlan, ...]:
         )
         for number, fault in enumerate(pattern.faults)
     )
-
-
-def most_replicas(pattern: Pattern) -> dict[str, int]:
-    """How many processes each node can come to have."""
-    most = {name: node.replicas for name, node in pattern.nodes.items()}
-    for fault in pattern.faults:
-        for name, replicas in fault.scale.items():
-            if name in most:
-                most[name] = max(most[name], replicas)
-    return most
 
 
 def fault_text(fault: Fault) -> str:

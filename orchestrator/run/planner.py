@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 
 from orchestrator.run.bookkeeping import book_name, book_plans
-from orchestrator.run.experiment import expectations, faults, most_replicas
+from orchestrator.run.experiment import expectations, faults
 from orchestrator.run.order import LaunchOrder, launch_order
 from orchestrator.run.plan import Link, Plan, Stage
 from orchestrator.topology.addresses import parse_address
@@ -118,7 +118,7 @@ class _Planner:
 
     def _reserves(self, order: LaunchOrder, slots: int) -> tuple[ProcessSpec, ...]:
         """The processes that a fault may add, each with a slot of its own."""
-        most = most_replicas(self._pattern)
+        most = self._pattern.most_replicas()
         stage = {node: number for number, (nodes, _) in enumerate(order.stages, start=1) for node in nodes}
         added = [
             (name, replica)

@@ -17,9 +17,9 @@ from pathlib import Path
 from orchestrator.engines.base import EngineError
 from orchestrator.run import live
 from orchestrator.run.plan import Plan
+from orchestrator.topology.addresses import LONGEST_IPC_BYTES
 from roles.kit.spec import SOCKETS_TOKEN
 
-LONGEST_IPC_BYTES = 107
 _LOCK = "lock"
 
 

@@ -167,5 +167,3 @@ Condition = Annotated[
     Any, WithJsonSchema({"anyOf": [_PLAIN, {"type": "array", "items": _PLAIN, "minItems": 1}]})
 ]
 Kind = Literal["push", "pull", "pub", "sub", "req", "rep", "router", "dealer"]
-Codec = Literal["bytes", "text", "json", "msgpack"]
-Gaps = Literal["count", "warn", "fail"]

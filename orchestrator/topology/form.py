@@ -16,13 +16,11 @@ from orchestrator.topology.fields import (
     TEXT,
     Backoff,
     BatchSize,
-    Codec,
     Command,
     Condition,
     Count,
     Duration,
     Flag,
-    Gaps,
     HighWaterMark,
     Kind,
     LastingDuration,
@@ -36,7 +34,7 @@ from orchestrator.topology.fields import (
     Uses,
     Window,
 )
-from orchestrator.topology.model import Action, Delivery, Security
+from orchestrator.topology.model import Action, Codec, Delivery, Gaps, Security
 from orchestrator.topology.scalars import Value
 from roles.kit.spec import MAX_MESSAGE_BYTES
 

@@ -128,6 +128,14 @@ class Pattern(Model, frozen=True, kw_only=True, omit_defaults=True):
         """Whether an endpoint is under CURVE, by its own word or the pattern's."""
         return (self.endpoints[endpoint].security or self.security) == "curve"
 
+    def most_replicas(self) -> dict[str, int]:
+        """How many processes each node can come to have, those that a fault adds included."""
+        most = {name: node.replicas for name, node in self.nodes.items()}
+        for fault in self.faults:
+            for name in fault.scale.keys() & most.keys():
+                most[name] = max(most[name], fault.scale[name])
+        return most
+
 
 class Topology(Model, frozen=True, kw_only=True, omit_defaults=True):
     """The whole file: patterns by their names, in the order in which they are written."""

@@ -132,7 +132,7 @@ class _Reader:
             faults=form.faults,
             damaged=frozenset(self._damaged),
             lost=frozenset(self._lost),
-            most=_most(pattern),
+            most=pattern.most_replicas(),
             entire=len(self._nodes) == len(self._pattern.nodes)
             and not self._damaged
             and not self._pattern_damaged,
@@ -199,15 +199,6 @@ class _Reader:
     def _uses(self, path: Path, mode: str) -> Value:
         node = find(self._tree, (*path, mode))
         return plain(node) if node is not None else []
-
-
-def _most(pattern: Pattern) -> dict[str, int]:
-    """How many processes each node can come to have."""
-    most = {name: node.replicas for name, node in pattern.nodes.items()}
-    for fault in pattern.faults:
-        for name in fault.scale.keys() & most.keys():
-            most[name] = max(most[name], fault.scale[name])
-    return most
 
 
 def _proxy_ports(kind: object, shape: RoleShape) -> dict[str, PortShape]:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from orchestrator.engines.supervisord.config import COORDINATOR
 from orchestrator.observers.prefixes import Prefixes
 from orchestrator.observers.tail import LogTail
 from orchestrator.run.live import LIVE, Live, is_alive
@@ -20,9 +21,6 @@ from orchestrator.terminal import Terminal
 from orchestrator.topology.suggest import meant_process
 from orchestrator.verbs.fault import CommandError, fault
 from orchestrator.verbs.finding import NOT_RUNNING, Wanted, find_one, shown
-
-COORDINATOR = "run-coordinator"
-"""Of a service, the log of who coordinates it; shown only where it is named."""
 
 _LOOK_EVERY_S = 0.1
 _ALIVE_EVERY_S = 1.0

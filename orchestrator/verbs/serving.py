@@ -16,6 +16,7 @@ from typing import NoReturn
 
 from orchestrator.engines.base import EngineError
 from orchestrator.engines.choice import attached
+from orchestrator.engines.supervisord.config import COORDINATOR
 from orchestrator.observers.journal import Journal, mend_journal, read_journal
 from orchestrator.outcome.summary import summarise, to_json
 from orchestrator.outcome.values import Summary
@@ -84,9 +85,7 @@ def _serve(service: Service, folder: Path, past: Sequence[Known]) -> None:
             text = str(error)
         except Exception as error:  # noqa: BLE001 - nobody is there to see it: it must stand in the record
             traceback.print_exc()
-            text = (
-                f"the coordinator has failed: {type(error).__name__}: {error} (see logs/run-coordinator.log)"
-            )
+            text = f"the coordinator has failed: {type(error).__name__}: {error} (see logs/{COORDINATOR}.log)"
         else:
             return
         print(text, file=sys.stderr)  # noqa: T201 - it goes to the coordinator's log

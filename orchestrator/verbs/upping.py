@@ -17,6 +17,7 @@ from pathlib import Path
 from orchestrator.cells import plural
 from orchestrator.engines.base import EngineError
 from orchestrator.engines.handles import Handle
+from orchestrator.engines.supervisord.config import COORDINATOR
 from orchestrator.observers.console import Console
 from orchestrator.observers.follow import JournalFollower
 from orchestrator.observers.tail import LogTail, last_lines
@@ -266,7 +267,7 @@ class _Start:
         """It has ended before it was in place, or supervisord has: what the record says of that."""
         events = JournalFollower(place.path / EVENTS).read()
         if not events:
-            lines = last_lines(place.path / "logs" / "run-coordinator.log")
+            lines = last_lines(place.path / "logs" / f"{COORDINATOR}.log")
             raise EngineError(
                 f"the coordinator did not start: {' / '.join(lines[-3:]) or 'it has said nothing'}"
             )

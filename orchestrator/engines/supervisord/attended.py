@@ -11,16 +11,13 @@ from pathlib import Path
 
 from orchestrator.engines.base import EngineError
 from orchestrator.engines.files import refuse_hungry
-from orchestrator.engines.supervisord.config import LOG, SOCKET, Extra
+from orchestrator.engines.supervisord.config import COORDINATOR, LOG, SOCKET, Extra
 from orchestrator.engines.supervisord.daemon import check_version, make_room, start_daemon
 from orchestrator.engines.supervisord.files import write_files
 from orchestrator.engines.supervisord.rpc import Fault, Rpc
 from roles.kit.spec import Place, ProcessSpec
 
-__all__ = ["COORDINATOR", "LOG", "ROOM_FOR_MORE", "ask_to_leave", "start_attended"]
-
-COORDINATOR = "run-coordinator"
-"""What it is called in supervisord and in the logs; no node has such a name."""
+__all__ = ["LOG", "ROOM_FOR_MORE", "ask_to_leave", "start_attended"]
 
 ROOM_FOR_MORE = 100
 """So many more processes can come by scaling before supervisord's limit of open files is reached."""

@@ -21,6 +21,9 @@ LOGS = "logs"
 LAUNCHER = "role"
 """Names in the private directory, in which supervisord runs."""
 
+COORDINATOR = "run-coordinator"
+"""What a service's coordinator is called in supervisord and in the logs; no node has such a name."""
+
 _HEAD = f"""\
 ; Written by the orchestrator, and anew when processes join.
 ; To look on: supervisorctl -c {CONFIG} status
