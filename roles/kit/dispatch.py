@@ -395,6 +395,6 @@ class Dispatch:
         quiet_ns = max(worker.progress_ns, worker.marked_ns)
         return now_ns - quiet_ns >= (BUSY_NS if worker.backlog else QUIET_NS)
 
-    def skip(self, positions: Iterable[int]) -> list[int]:
+    def not_over(self, positions: Iterable[int]) -> list[int]:
         """Of these positions those that are not over."""
         return [position for position in positions if position not in self.done]

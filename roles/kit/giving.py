@@ -224,7 +224,7 @@ class Give(Push):
         items = self._waiting[:most]
         positions: Sequence[int] = range(self._position + 1, self._position + 1 + len(items))
         if self._position < self._dispatch.resumes_to:
-            first, positions = self._position + 1, self._dispatch.skip(positions)
+            first, positions = self._position + 1, self._dispatch.not_over(positions)
             if not positions:
                 self._go_on(len(items))
                 return [], [], b""

@@ -27,7 +27,7 @@ class Kennel:
         self._server = os.getpid()
         self._reader = self._writer = -1
 
-    def close(self) -> None:
+    def tie(self) -> None:
         """Tie the server to the orchestrator, and from now on its children to the server."""
         self._prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         os.register_at_fork(
@@ -76,4 +76,4 @@ def lead_a_session() -> None:
 
 if sys.platform == "linux" and in_fork_server():
     lead_a_session()
-    Kennel().close()
+    Kennel().tie()

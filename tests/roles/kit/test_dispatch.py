@@ -281,7 +281,7 @@ def test_a_death_with_nothing_in_hand_blames_nothing():
 def test_a_new_incarnation_goes_on_after_what_is_over():
     dispatch = Dispatch(10, done=Positions([1, 3, 5, 1]))
     assert (dispatch.given, dispatch.acknowledged, dispatch.resumes_to) == (4, 4, 5)
-    assert dispatch.skip(range(1, 8)) == [4, 6, 7]
+    assert dispatch.not_over(range(1, 8)) == [4, 6, 7]
     assert dispatch.settled
 
 
@@ -295,7 +295,7 @@ def test_a_list_of_what_is_over_that_outlived_the_note_of_how_far_it_came():
     dispatch.arrived(b"w", 0)
     assert dispatch.acknowledge([4, 1], 0) == 1
     assert (dispatch.given, dispatch.acknowledged) == (5, 5)
-    assert dispatch.skip(range(1, 8)) == [6, 7]
+    assert dispatch.not_over(range(1, 8)) == [6, 7]
 
 
 def test_what_an_earlier_incarnation_gave_and_could_not_note_counts_once_it_is_over():
@@ -304,7 +304,7 @@ def test_what_an_earlier_incarnation_gave_and_could_not_note_counts_once_it_is_o
     assert dispatch.acknowledge([3, 1, 2, 1], 0) == 2
     assert dispatch.acknowledge([3, 1], 0) == 0
     assert (dispatch.given, dispatch.acknowledged, dispatch.resumes_to) == (2, 2, 3)
-    positions = dispatch.skip(range(1, 6))
+    positions = dispatch.not_over(range(1, 6))
     dispatch.give(b"w", positions, positions, 0)
     assert (positions, dispatch.given, dispatch.again) == ([1, 4, 5], 5, 0)
 
@@ -316,7 +316,7 @@ def test_what_an_earlier_incarnation_had_given_counts_as_given_once_more():
     dispatch.give(b"w", [2, 4], ["b", "d"], 0)
     assert (dispatch.given, dispatch.again) == (6, 2)
     dispatch.acknowledge([5, 1], 0)
-    assert dispatch.skip(range(5, 8)) == [6, 7], (
+    assert dispatch.not_over(range(5, 8)) == [6, 7], (
         "what was acknowledged before its turn came is not given again"
     )
     dispatch.give(b"w", [6, 7], ["f", "g"], 0)
@@ -372,10 +372,10 @@ class World:
         name, room = found
         given = self.dispatch.give_again(name, room, self.now_ns)
         while self.left and self.dispatch.inherited.has(self.left[0]):
-            positions = self.dispatch.skip([self.left.popleft()])
+            positions = self.dispatch.not_over([self.left.popleft()])
             self.dispatch.inherit(positions, positions)
         if given is None and self.left:
-            positions = self.dispatch.skip(self.left.popleft() for _ in range(min(room, len(self.left))))
+            positions = self.dispatch.not_over(self.left.popleft() for _ in range(min(room, len(self.left))))
             if positions:
                 given = self.dispatch.give(name, positions, positions, self.now_ns)
                 self.come_to = max(self.come_to, positions[-1])
