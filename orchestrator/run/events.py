@@ -316,9 +316,9 @@ class ProcessEnded(Event, frozen=True, kw_only=True):
 class ProblemFound(Event, frozen=True, kw_only=True):
     """A reason for the run to fail.
 
-    `kind` is one of `killed`, `hung`, `failed`, `exit`, `restarts`, `lost`, `quarantined`, `gaps`, `stalled`,
-    `not_ready`, `setup`, `bind`, `launch`, `fault` and `timeout`. `line` is the topology's line where there is one.
-    What is `expected` is told and fails nothing: a line under `expect` speaks of it.
+    `kind` is one of `killed`, `hung`, `failed`, `exit`, `restarts`, `restarted`, `lost`, `quarantined`, `gaps`,
+    `stalled`, `not_ready`, `setup`, `bind`, `launch`, `fault`, `log` and `timeout`. `line` is the topology's line where
+    there is one. What is `expected` is told and fails nothing: a line under `expect` speaks of it.
     """
 
     kind: str

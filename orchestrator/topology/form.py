@@ -157,7 +157,10 @@ class NodeForm(Form):
     ready_within: Duration | None = Field(
         default=None, description="Fails the run if not in place after so long"
     )
-    stop_grace_period: Duration = Field(default=5.0, description="From SIGTERM to SIGKILL")
+    stop_grace_period: Duration = Field(
+        default=5.0,
+        description="How long it may take to leave once it is told to, a command by SIGTERM; then it is ended",
+    )
     task_timeout: LastingDuration | None = Field(
         default=None,
         description="How long one item may be in the hands of a process; past it the process is killed, see restart",

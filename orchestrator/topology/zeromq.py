@@ -121,7 +121,7 @@ OWNED: dict[str, str] = {
     "SNDTIMEO": "waiting is the run's business",
     "SUBSCRIBE": "use the subscriber's topics",
     "UNSUBSCRIBE": "use the subscriber's topics",
-    "XPUB_VERBOSE": "it is always on",
+    "XPUB_VERBOSE": "the barrier needs its own setting",
     "XPUB_VERBOSER": "the barrier needs its own setting",
     "XPUB_MANUAL": "the barrier needs its own setting",
 }

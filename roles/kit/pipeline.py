@@ -146,7 +146,7 @@ class Push(Outlet):
         return self.words[port_base(self.index) + PEERS] or 1
 
     def _batched_sender(self, batcher: Batcher, pack: Packing) -> Callable[[Any], None]:
-        """A `send` for streams, like `_sender`."""
+        """A `send` for streams, like the first of `_senders`."""
         words, sent_at, plain, admit = self.words, self._sent_at, pack.plain, pack.admit
         waiting, append, look = batcher.waiting, batcher.waiting.append, self._look_at_batch
         usual: type | None = None

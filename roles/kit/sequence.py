@@ -19,7 +19,7 @@ MOST_TOPICS = 10_000
 KEPT_EPOCHS = 16
 """A subscriber knows the numbers of so many epochs of a publisher, the latest ones: a service goes on for years."""
 
-_LOT_BITS = 40
+_RANDOM_BITS = 40
 
 _Natural = Annotated[int, msgspec.Meta(ge=0)]
 _Number = Annotated[int, msgspec.Meta(ge=1)]
@@ -56,14 +56,14 @@ def topic_bytes_of(payload: bytes) -> int:
 
 
 class Numbering:
-    """A publisher's numbers. `publisher` is its name; its epoch is its incarnation, and below that a lot.
+    """A publisher's numbers. `publisher` is its name; its epoch is its incarnation, and below that a random number.
 
     So a later one of a run is higher, and one of another run is another.
     """
 
     def __init__(self, publisher: str, incarnation: int = 0) -> None:
         self._publisher = publisher
-        self._epoch = incarnation << _LOT_BITS | int.from_bytes(os.urandom(_LOT_BITS // 8), "big")
+        self._epoch = incarnation << _RANDOM_BITS | int.from_bytes(os.urandom(_RANDOM_BITS // 8), "big")
         self._last: dict[bytes, int] = {}
         self._told: bytes | None = None
 

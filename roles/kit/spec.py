@@ -112,10 +112,11 @@ class Restart(Spec, frozen=True, kw_only=True):
 class ProcessSpec(Spec, frozen=True, kw_only=True):
     """One process of a plan; `role` is a built-in name or `module:Class`, empty where there is a `command`.
 
-    `replica` counts from 1 to `replicas`. `commands` get their addresses as `TOPOLOGY_<ENDPOINT>`; `external`
-    processes are never launched. `receives` and `sends` say which way a command's or an external's traffic
-    flows, as far as its partners' sockets tell; for a role the same follows from its ports. With `start_delay_s` it
-    is launched so long after Go, and nobody waits for it. One that neither waits nor counts for `task_timeout_s` hangs.
+    `replica` counts from 1 to `replicas`. A `command` gets its addresses as `TOPOLOGY_<ENDPOINT>`; an `external`
+    process is never launched. The planner says by `receives` and `sends` whether traffic comes to it, and whether it
+    begins any: a role's sockets tell that, and for a command or an external those of its partners, as far as they do.
+    With `start_delay_s` it is launched so long after Go, and nobody waits for it. One that neither waits nor counts
+    for `task_timeout_s` hangs.
     """
 
     name: str
