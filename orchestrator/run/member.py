@@ -41,20 +41,7 @@ NEXT: dict[type[Message], tuple[Step, Step]] = {
 
 @dataclass(slots=True, eq=False)
 class Member:
-    """One process as the coordinator knows it. Times are seconds since the run's start.
-
-    `joins` says that it comes, or comes again, while the run goes on, outside stages and barrier. One that is
-    `paused` by a fault either `resumes` or stands still for good; one that is `doomed` has been sent a SIGKILL.
-    `changed_s` is when its slot last said something else, `counted_s` when a counter in it did, `waited_s` when it last
-    said that it waits.
-    One that is `awaited_back` was ended in order to be started again after `away_s`; one `called_off` will never be
-    started. `past` adds up the counters of earlier incarnations. It runs since `launched_s`, and its sockets are in
-    place since `in_place_s`. `held` are the ports at which it has said that it sends nothing, as it said so last. One
-    that is `leaving` is on its way out of a run that goes on, unless it then `returns`; `drained` says that nothing was
-    under way to it. One that died as it was leaving would have come back `back_after_s`. Where an earlier incarnation
-    `broke_off`, what that held is gone. One that is `stopped` was so by somebody else's signal; `hung` tells at what it
-    was when it was killed for its `task_timeout`.
-    """
+    """One process as the coordinator knows it. Times are seconds since the run's start."""
 
     spec: ProcessSpec
     step: Step = Step.PLANNED
@@ -62,8 +49,14 @@ class Member:
     incarnation: int = 0
     reading: Reading = field(default_factory=Reading)
     changed_s: float = 0.0
+    """When its slot last said something else."""
+
     counted_s: float = 0.0
+    """When a counter in its slot did."""
+
     waited_s: float = 0.0
+    """When it last said that it waits."""
+
     finished: bool = False
     failed: Failed | None = None
     exited: Exited | None = None
@@ -72,23 +65,52 @@ class Member:
     signals_sent: list[str] = field(default_factory=list)
     ends_told: set[str] = field(default_factory=set)
     joins: bool = False
+    """It comes, or comes again, while the run goes on, outside stages and barrier."""
+
     paused: bool = False
+    """By a fault: it either `resumes` or stands still for good."""
+
     resumes: bool = False
     doomed: bool = False
+    """It has been sent a SIGKILL."""
+
     awaited_back: bool = False
+    """It was ended in order to be started again after `away_s`."""
+
     away_s: float = 0.0
     called_off: bool = False
+    """It will never be started."""
+
     launched_s: float | None = None
+    """It runs since then."""
+
     in_place_s: float | None = None
+    """Its sockets are in place since then."""
+
     held: dict[str, Held] = field(default_factory=dict)
+    """The ports at which it has said that it sends nothing, as it said so last."""
+
     leaving: bool = False
+    """It is on its way out of a run that goes on, unless it then `returns`."""
+
     returns: bool = False
     back_after_s: float | None = None
+    """It died as it was leaving, and would have come back after so long."""
+
     drained: bool = False
+    """Nothing was under way to it as it left."""
+
     broke_off: bool = False
+    """An earlier incarnation did: what that held is gone."""
+
     stopped: bool = False
+    """By somebody else's signal."""
+
     hung: str = ""
+    """At what it was when it was killed for its `task_timeout`."""
+
     past: dict[str, Count] = field(default_factory=dict)
+    """The counters of earlier incarnations, added up."""
 
     def begin_again(self) -> None:
         """Become the next incarnation, about to be launched; what the last one counted stays in the books."""

@@ -15,33 +15,52 @@ from orchestrator.topology.wiring import RoleShape, Wire
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """A pattern for the rules.
-
-    `wires` gives each wire the path of its use, `meetings` the wires by endpoint and mode. `addresses`
-    lacks the endpoints whose address cannot be read. `keys` are those that a node is written with,
-    `raw_options` its options as written, `expect` and `faults` the pattern's. `damaged` names the nodes of which
-    something was left out; whatever a rule would miss in them may have stood there, and so it keeps silent.
-    `lost` names the nodes and endpoints that were left out whole. `most` is how many processes each node can come
-    to have, those that a fault adds included. `entire` is false where the wires are not all
-    known, `names_known` where there may be more nodes and endpoints, `faults_entire` where a fault lost a key.
-    """
+    """A pattern for the rules."""
 
     name: str
     pattern: Pattern
     wires: Mapping[Wire, Path]
+    """Each wire, with the path of its use."""
+
     meetings: Mapping[tuple[str, str], Sequence[Wire]]
+    """The wires by endpoint and mode."""
+
     shapes: Mapping[str, RoleShape]
     addresses: Mapping[str, Address]
+    """Of the endpoints, but for those whose address cannot be read."""
+
     keys: Mapping[str, Collection[str]]
+    """Of each node, those that it is written with."""
+
     raw_options: Mapping[str, Mapping[str, Mapping[str, object]]]
+    """Of each node, its options as written."""
+
     expect: Mapping[str, Value]
+    """The pattern's, as written."""
+
     faults: Sequence[FaultForm]
+    """The pattern's, as written."""
+
     damaged: frozenset[str]
+    """The nodes of which something was left out.
+
+    Whatever a rule would miss in them may have stood there, and so it keeps silent.
+    """
+
     lost: frozenset[str]
+    """The nodes and endpoints that were left out whole."""
+
     most: Mapping[str, int]
+    """How many processes each node can come to have, those that a fault adds included."""
+
     entire: bool
+    """False where the wires are not all known."""
+
     names_known: bool
+    """False where there may be more nodes and endpoints."""
+
     faults_entire: bool
+    """False where a fault lost a key."""
 
     def path(self, *keys: str | int) -> Path:
         """A path within this pattern."""

@@ -94,21 +94,18 @@ class Attended(Protocol):
 
 
 class Control:
-    """The control channel as a role's ports see it: what has been said, and how to wait without missing more.
-
-    `heard` differs from the bell as long as there is something to look at; once the role is to finish it
-    never equals the bell again, so that each later `send` looks, and raises; as long as a port is `held`, so that each
-    looks, and waits. Before it waits, all that waits at `outlets` is sent. `on_joined` is called when somebody has
-    connected in the middle of the run, `on_hold` and `on_release` with the name of a port, which `on_hold` tells how
-    many of its peers have left. `on_gone` is told of workers that take no more. `delivery` is what
-    ports share where delivery is acknowledged; as long as that owes something, to be asked to finish is put off, and
-    nothing pauses for long.
-    """
+    """The control channel as a role's ports see it: what has been said, and how to wait without missing more."""
 
     def __init__(self, socket: zmq.Socket[bytes], words: Words) -> None:
         self.socket = socket
         self.words = words
         self.heard = 0
+        """Differs from the bell as long as there is something to look at.
+
+        Once the role is to finish it never equals the bell again, so that each later `send` looks, and raises; nor does
+        it as long as a port is `held`, so that each looks, and waits.
+        """
+
         self.going = False
         self.stopping = False
         self.hurried = False
@@ -120,13 +117,28 @@ class Control:
         self.nodes: dict[str, str] = {}
         self.held: set[str] = set()
         self.outlets: list[Batching] = []
+        """All that waits at these is sent before the role waits."""
+
         self.attended: list[Attended] = []
         self.ports: list[Counting] = []
         self.delivery: Delivery | None = None
+        """What ports share where delivery is acknowledged.
+
+        As long as it owes something, to be asked to finish is put off, and nothing pauses for long.
+        """
+
         self.on_joined: Callable[[], None] = _nothing_to_do
+        """Called when somebody has connected in the middle of the run."""
+
         self.on_hold: Callable[[str], int] = _nobody_left
+        """Called with the name of a port; gives how many of its peers have left."""
+
         self.on_release: Callable[[str], None] = _nothing_to_release
+        """Called with the name of a port."""
+
         self.on_gone: Callable[[messages.Gone], None] = _nobody_to_miss
+        """Told of workers that take no more."""
+
         self._said: list[messages.Message] = []
         self._count = 0
         self._usage_ns = 0

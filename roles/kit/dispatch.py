@@ -75,11 +75,9 @@ class Worker:
 class Dispatch:
     """The state of one source. Whoever holds it sends what it gives out. `now_ns` is any steady clock.
 
-    `done` are the positions that an earlier incarnation knew to be over, `aside` of them set aside; it had given all up
-    to `before`, but for those `refused`; `blamed` says for how many deaths each task is to blame. `given` counts
-    tasks, `again` how many this incarnation gave that an earlier one had given, or a second time. No more than `most`
-    tasks are given together; whoever sees how large they are may change it at any time. Parcels and marks are
-    numbered from `first_number` on, which is beyond all that an earlier incarnation has sent.
+    What an earlier incarnation leaves it: the positions that are `done`, those of them that are set `aside`, and for
+    how many deaths each task is `blamed`. That one had given all up to `before`, but for so many `refused`. Parcels and
+    marks are numbered from `first_number` on, which is beyond all that it has sent.
     """
 
     def __init__(
@@ -95,15 +93,27 @@ class Dispatch:
         first_number: int = 0,
     ) -> None:
         self.done = Positions() if done is None else done
+        """The positions of tasks that are over."""
+
         self.given = before - refused + self.done.count_above(before)
+        """How many tasks were given, each counted once."""
+
         self.inherited = Inherited(before, self.done)
         self.resumes_to = max(before, self.done.last)
         """Up to this position a task may be over before its turn comes."""
 
         self.aside = len(aside)
+        """How many of those that are over are set aside."""
+
         self.again = 0
+        """How many this incarnation gave that an earlier one had given, or a second time."""
+
         self.blamed = dict(blamed or {})
+        """For how many deaths each task is to blame."""
+
         self.most = most
+        """No more tasks are given together. Whoever sees how large they are may change it at any time."""
+
         self._window = window
         self._workers: dict[bytes, Worker] = {}
         self._turn: deque[bytes] = deque()

@@ -87,19 +87,32 @@ class Numbering:
 
 
 class Checker:
-    """A subscriber's view of the numbers: `missed` updates, the `gaps` that they left, and `duplicates`.
+    """A subscriber's view of the numbers: what it has missed, and what came twice.
 
     Only topics that one of its filters covers whole are looked at for gaps: of a topic that is shorter than the
-    filter, the filter takes a part. One that `began_again`, after an earlier incarnation, cannot tell what came before
-    its own first update of a topic: that may have had it. Of a publisher that has started anew since, it can. Where it
-    is told which nodes publish, numbers of anybody else are none: a stranger's could be any, and as many as he likes.
+    filter, the filter takes a part.
     """
 
     def __init__(self, publishers: Iterable[str] = ()) -> None:
         self._publishers = frozenset(publishers)
+        """The nodes that publish, where it is told them.
+
+        Numbers of anybody else are none then: a stranger's could be any, and as many as he likes.
+        """
+
         self.began_again = False
+        """This subscriber has, after an earlier incarnation.
+
+        It cannot tell what came before its own first update of a topic: the earlier one may have had that. Of a
+        publisher that has started anew since, it can.
+        """
+
         self.missed = 0
+        """Updates that did not come."""
+
         self.gaps = 0
+        """How many times some in a row did not."""
+
         self.duplicates = 0
         self._filters: tuple[bytes, ...] = ()
         self._covered: dict[bytes, bool] = {}
