@@ -37,7 +37,12 @@ class Sink(Collector):
         self.conclude()
 
     def _await_batch(self) -> None:
+        begun = self._note("batch")
+        if begun.exists():
+            return  # an earlier incarnation has had the signal
         try:
             self.results.recv()
         except Ended:
             print("the batch never started: no signal came")
+        else:
+            begun.touch()

@@ -22,6 +22,14 @@ def _has_descriptors() -> bool:
     return True
 
 
+def signal_name(number: int) -> str:
+    """`SIGKILL`, say; real-time signals have no names of their own, and are `signal 40`."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
 DESCRIPTORS = _has_descriptors()
 _LOOK_EVERY_S = 0.02
 

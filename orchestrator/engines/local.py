@@ -22,6 +22,7 @@ from pathlib import Path
 from orchestrator.engines import nursery
 from orchestrator.engines.base import Clock, EngineError, Running
 from orchestrator.engines.files import refuse_hungry
+from orchestrator.engines.handles import signal_name
 from orchestrator.run.events import Event, Exited, Launched, LaunchFailed
 from roles.kit import forked
 from roles.kit.spec import Place, ProcessSpec, encode
@@ -165,7 +166,7 @@ class LocalEngine:
             _signal_group(child.pid, signal.SIGKILL)  # what it has started itself and left behind
         with contextlib.suppress(ValueError):
             child.process.close()
-        died_of = signal.Signals(-code).name if code is not None and code < 0 else None
+        died_of = signal_name(-code) if code is not None and code < 0 else None
         return Exited(
             at_s=self._clock(),
             process=name,

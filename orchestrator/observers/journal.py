@@ -34,6 +34,7 @@ class Journal:
         self._encoder = msgspec.json.Encoder(enc_hook=str)
         self._size_bytes = path.stat().st_size
         self._waiting: deque[bytes] = deque()
+        self._lost = 0
         self.fault: str | None = None
 
     def __call__(self, event: Known) -> None:
@@ -47,10 +48,13 @@ class Journal:
                 self._waiting.popleft()
         except (OSError, ValueError, TypeError, msgspec.MsgspecError) as fault:
             self.fault = str(fault)
+            if not isinstance(fault, OSError):  # the event itself cannot be written
+                self._lost += 1
             while len(self._waiting) > MOST_WAITING:
                 self._waiting.pop()
+                self._lost += 1
         else:
-            self.fault = None
+            self.fault = f"{self._lost:,} events are missing in it" if self._lost else None
 
     def _write(self, line: bytes) -> None:
         """Write a line whole or not at all: a disk that is almost full takes part of it."""

@@ -32,8 +32,8 @@ def _own_total(spec: ProcessSpec) -> int | None:
 
 
 def _signals(spec: ProcessSpec) -> int:
-    """A ventilator whose `start` is connected sends one message more, the guide's batch signal."""
-    return sum(port.name == "start" and bool(port.attachments) for port in spec.ports)
+    """The first ventilator whose `start` is connected sends one message more, the guide's batch signal."""
+    return int(spec.replica == 1 and any(port.name == "start" and port.attachments for port in spec.ports))
 
 
 def _source_total(spec: ProcessSpec) -> int | None:

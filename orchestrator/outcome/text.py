@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from orchestrator.cells import Style, plain, plural, printable, seconds
+from orchestrator.outcome.entries import failed_processes
 from orchestrator.outcome.remarks import problem_lines, remark_lines
 from orchestrator.outcome.tables import link_lines, process_lines
 from orchestrator.outcome.values import ProcessSummary, Summary, total_received
@@ -15,7 +16,6 @@ _WORTHWHILE = 0.7
 """The least speed-up a worker with which more workers are worth a try."""
 
 _MOST_REPLICAS = 16
-_FAILED = ("failed", "killed")
 
 
 def report_text(
@@ -71,7 +71,7 @@ def _value(value: object) -> str:
 
 def _details(summary: Summary, logs: Mapping[str, Sequence[str]], style: Style) -> list[str]:
     """What failed processes were at, their tracebacks, and the last lines that they wrote."""
-    failed = _failed(summary)
+    failed = failed_processes(summary)
     lines: list[str] = []
     for process in failed[:SHOWN_LOGS]:
         log = [printable(line) for line in logs.get(process.name, ())]
@@ -79,14 +79,6 @@ def _details(summary: Summary, logs: Mapping[str, Sequence[str]], style: Style) 
     if len(failed) > SHOWN_LOGS:
         lines.append(f"  … and {plural(len(failed) - SHOWN_LOGS, 'more process', 'more processes')} failed.")
     return lines
-
-
-def _failed(summary: Summary) -> list[ProcessSummary]:
-    """The processes that failed; those that were expected to are left out."""
-    excused = {note.process for note in summary.notes} - {problem.process for problem in summary.problems}
-    return [
-        process for process in summary.processes if process.outcome in _FAILED and process.name not in excused
-    ]
 
 
 def _detail(process: ProcessSummary, log: Sequence[str], style: Style) -> list[str]:
@@ -138,7 +130,7 @@ def _last(summary: Summary, place: str, *, hint: bool) -> list[str]:
 
 def _culprit(summary: Summary) -> str:
     """The process whose log is to be read first: the first failed one that a problem names."""
-    failed = [process.name for process in _failed(summary)]
+    failed = [process.name for process in failed_processes(summary)]
     named = [problem.process for problem in summary.problems if problem.process in failed]
     return next((name for name in [*named, *failed] if name), "")
 

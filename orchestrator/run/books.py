@@ -134,6 +134,7 @@ class Book:
         if self.plan.idle_after_s is not None and self._quiet_for(self.plan.idle_after_s):
             self.end()
         if not self.sending_is_over:
+            self._balanced_before = False
             return
         if not self.receivers_left:
             self.close()
@@ -149,7 +150,9 @@ class Book:
             if self._balanced_before:
                 self.end()
             self._balanced_before = True
-        elif self._broken and self._quiet_for(self._settle_s):
+            return
+        self._balanced_before = False
+        if self._broken and self._quiet_for(self._settle_s):
             self.give_up()
 
     def end(self) -> None:

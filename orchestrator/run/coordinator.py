@@ -317,7 +317,8 @@ class Coordinator:
 
     def _tell_overdue(self, members: list[Member], waited_s: float) -> None:
         for member in members:
-            text = f"not ready after {waited_s:.0f} s: {self._launcher.what_is_missing(member)}"
+            after = f"{waited_s:.{1 if waited_s < 1 else 0}f} s"
+            text = f"not ready after {after}: {self._launcher.what_is_missing(member)}"
             self._crew.problem("not_ready", text, process=member.name, where=f"nodes.{member.spec.node}")
 
     def _work(self) -> None:
@@ -327,7 +328,8 @@ class Coordinator:
             self._drain("duration")
         overdue = self._joining.overdue
         if overdue and self._cut_s is None:
-            self._tell_overdue(overdue, overdue[0].spec.ready_within_s)
+            for member in overdue:
+                self._tell_overdue([member], member.spec.ready_within_s)
             self._begin_failing()
         if self.phase is Phase.DRAINING and self._cut_s is None:
             for member in self._endings.reluctant(self._draining_s):

@@ -16,6 +16,9 @@ from orchestrator.run.joining import Joining
 from orchestrator.run.member import Member, Step
 from orchestrator.run.plan import FaultPlan
 
+_MOVES_THE_STOPPED = ("resume", "restart", "kill")
+"""What ends a pause; a SIGTERM is not seen before that."""
+
 
 class Faults:
     """The schedule of a plan's faults, and their execution."""
@@ -53,8 +56,7 @@ class Faults:
 
     def lets_go_on(self, member: Member) -> bool:
         """Whether a process that is paused is to go on, or to be ended, by a fault that is still to come."""
-        ending = ("resume", "restart", "kill", "terminate")
-        later = [fault for fault in self._pending.values() if fault.action in ending]
+        later = [fault for fault in self._pending.values() if fault.action in _MOVES_THE_STOPPED]
         resumes = any(other is member for _, other in self._resumes)
         return resumes or any(member.name in fault.targets for fault in later)
 
@@ -171,7 +173,7 @@ class Faults:
 
     def _will_be_resumed(self, member: Member) -> bool:
         """Whether its time will come for certain; a counter may stand still, and then so does the run."""
-        later = [fault for fault in self._pending.values() if fault.action in ("resume", "restart", "kill")]
+        later = [fault for fault in self._pending.values() if fault.action in _MOVES_THE_STOPPED]
         return any(member.name in fault.targets and fault.at_s is not None for fault in later)
 
     def _forget_resume(self, member: Member) -> None:

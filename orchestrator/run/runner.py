@@ -161,6 +161,7 @@ class Runner:
         self._exits: list[events.Exited] = []
         self._silent: set[tuple[str, int]] = set()
         self._launching: set[tuple[str, int]] = set()
+        self._unlaunched: list[events.LaunchFailed] = []
         self._too_early: list[tuple[str, int, Up]] = []
         self._unreached: dict[str, list[Down]] = {}
         self._read_due_s = 0.0
@@ -171,29 +172,36 @@ class Runner:
     def run(self, timeout_s: float | None = None, *, past: Sequence[events.Known] = ()) -> events.RunEnded:
         """Go round until the coordinator says that the run is over; `past` is what is known of it already."""
         self._timeout_s = timeout_s
-        self._engine.open(self._place, self._planned)
-        slots = 1 + max((spec.slot for spec in self._planned if spec.slot >= 0), default=0)
-        self._slots = SlotFile(self._place.slots, slots=0 if past else slots)
-        self._control = self._open_control()
-        self._reception = Reception(self._control.context, reception_address(self._place.sockets))
-        self._poller = zmq.Poller()
-        self._poller.register(self._control.socket, zmq.POLLIN)
-        self._poller.register(self._reception.socket, zmq.POLLIN)
-        self._poller.register(self._engine.fileno(), zmq.POLLIN)
-        self._poller.register(self._interrupts.fileno(), zmq.POLLIN)
-        try:
+        # The processes hang on the control channel, so the engine ends before it.
+        with contextlib.ExitStack() as last, contextlib.ExitStack() as first:
+            self._engine.open(self._place, self._planned)
+            first.callback(self._engine.close)
+            self._slots = self._open_slots(goes_on=bool(past))
+            self._control = self._open_control()
+            last.callback(self._control.close)
+            self._reception = Reception(self._control.context, reception_address(self._place.sockets))
+            self._poller = zmq.Poller()
+            self._poller.register(self._control.socket, zmq.POLLIN)
+            self._poller.register(self._reception.socket, zmq.POLLIN)
+            self._poller.register(self._engine.fileno(), zmq.POLLIN)
+            self._poller.register(self._interrupts.fileno(), zmq.POLLIN)
             if past:
                 self._take_over(past)
             else:
                 self._feed(events.Began(at_s=0.0))
             while self._coordinator.phase is not Phase.OVER:
                 self._go_round()
-        finally:
-            self._engine.close()
-            self._control.close()
         if self._ended is None:
             raise EngineError("cannot tell how the run ended: its last event never came")
         return self._ended
+
+    def _open_slots(self, *, goes_on: bool) -> SlotFile:
+        slots = 1 + max((spec.slot for spec in self._planned if spec.slot >= 0), default=0)
+        try:
+            return SlotFile(self._place.slots, slots=0 if goes_on else slots)
+        except OSError as error:
+            why = f"{error.strerror or error} (make room there, or set TMPDIR)"
+            raise EngineError(f"cannot keep counts in {self._place.slots}: {why}") from None
 
     def _open_control(self) -> ControlChannel:
         try:
@@ -226,6 +234,9 @@ class Runner:
         for name in self._interrupts.take():
             self._feed(events.Interrupted(at_s=self._clock(), signal=name))
         self._reach()
+        unlaunched, self._unlaunched = self._unlaunched, []
+        for failed in unlaunched:
+            self._feed(failed)
         self._take_news()
         for request in self._reception.hear():
             self._feed(events.Asked(at_s=self._clock(), request=request))
@@ -242,7 +253,11 @@ class Runner:
 
     def _wait(self) -> None:
         longest_s = _REACH_EVERY_S if self._unreached else _LONGEST_WAIT_S
-        wait_s = 0.0 if self._exits else min(max(0.0, self._read_due_s - self._clock()), longest_s)
+        wait_s = (
+            0.0
+            if self._exits or self._unlaunched
+            else min(max(0.0, self._read_due_s - self._clock()), longest_s)
+        )
         self._poller.poll(int(wait_s * 1000) + 1)
 
     def _take_news(self) -> None:
@@ -362,13 +377,13 @@ class Runner:
             self._slots.grow(spec.slot + 1)
         except OSError as error:
             text = f"cannot start {spec.name}: {self._place.slots} cannot grow: {error.strerror} (make room there)"
-            self._feed(events.LaunchFailed(at_s=self._clock(), process=spec.name, text=text))
+            self._unlaunched.append(events.LaunchFailed(at_s=self._clock(), process=spec.name, text=text))
             return
         try:
             self._admit(spec)
         except (OSError, NoCurveError, KeyFileError) as error:
             text = f"cannot start {spec.name}: {error}"
-            self._feed(events.LaunchFailed(at_s=self._clock(), process=spec.name, text=text))
+            self._unlaunched.append(events.LaunchFailed(at_s=self._clock(), process=spec.name, text=text))
             return
         self._specs[spec.name] = spec
         self._incarnations[spec.name] = command.incarnation

@@ -55,6 +55,20 @@ def misplaced_keys(view: View) -> Iterator[Finding]:
                 )
 
 
+def environment_names(view: View) -> Iterator[Finding]:
+    """Variables that no process can have."""
+    for name, node in view.nodes():
+        for variable, value in node.environment.items():
+            path = view.node_path(name, "environment", variable)
+            if not variable or "=" in variable or "\0" in variable:
+                text = f"cannot name a variable {variable!r}"
+                hint = "a name has at least one character, and no ="
+                yield Finding(code="environment", text=text, path=path, hint=hint, on="key")
+            elif "\0" in value:
+                text = f"cannot set {variable} to a text with a zero byte"
+                yield Finding(code="environment", text=text, path=path, hint="leave that out")
+
+
 def unseen_tasks(view: View) -> Iterator[Finding]:
     """Time limits for items in a role that counts none."""
     for name, node in view.nodes():
@@ -95,6 +109,18 @@ def one_of_each(view: View) -> Iterator[Finding]:
             text = f"'{name}' has nothing to send"
             hint = "give it one of the params count, range, lines, files, call"
             yield Finding(code="no-source", text=text, path=view.node_path(name), hint=hint, on="key")
+        if node.params.get("start") is True and family == "sink" and node.replicas > 1:
+            path = view.node_path(name, "params", "start")
+            text = (
+                f"cannot begin a batch at {node.replicas} sinks: one signal is sent, and one of them gets it"
+            )
+            yield Finding(
+                code="one-signal",
+                text=text,
+                path=path,
+                hint="write replicas: 1, or leave start out",
+                on="key",
+            )
         if "workload_ms" in node.params and "count" not in node.params and family == "ventilator":
             path = view.node_path(name, "params", "workload_ms")
             text = "'workload_ms' goes with 'count' alone"
@@ -201,6 +227,7 @@ def _cycle(depends_on: dict[str, tuple[str, ...]]) -> list[str]:
 RULES = (
     what_runs,
     misplaced_keys,
+    environment_names,
     unseen_tasks,
     shared_names,
     one_of_each,

@@ -18,6 +18,9 @@ from orchestrator.topology.zeromq import (
     Option,
 )
 
+LONGEST_TEXT_BYTES = 255
+"""Of the text options the routing id has the shortest limit (zmq_setsockopt(3))."""
+
 
 def option_names(view: View) -> Iterator[Finding]:
     """Ports and options that do not exist, are not for this kind of socket, or are the run's own."""
@@ -68,7 +71,7 @@ def option_values(view: View) -> Iterator[Finding]:
         if option is None or option_value(option, value) is not None:
             continue
         if option.type == "str":
-            expected = "text"
+            expected = f"text of 1 to {LONGEST_TEXT_BYTES} bytes, none of them 0"
         elif option.type == "flag":
             expected = "true or false"
         else:
@@ -80,7 +83,8 @@ def option_values(view: View) -> Iterator[Finding]:
 def option_value(option: Option, value: object) -> int | str | None:
     """The value as a socket takes it, None where it does not fit."""
     if option.type == "str":
-        return str(value) if isinstance(value, str) and value else None
+        fits = isinstance(value, str) and 0 < len(value.encode()) <= LONGEST_TEXT_BYTES and "\0" not in value
+        return str(value) if fits else None
     value = settled(value)
     if not isinstance(value, int):
         return None

@@ -1,4 +1,4 @@
-"""Lint of `max_message`: one limit for all that a socket sends and receives."""
+"""Lint of `max_message` and `hwm`: a socket has one limit of each for all that it sends and receives."""
 
 from __future__ import annotations
 
@@ -23,4 +23,13 @@ def sizes_alike(view: View) -> Iterator[Finding]:
             )
 
 
-RULES = (sizes_alike,)
+def marks_alike(view: View) -> Iterator[Finding]:
+    """A socket has one high-water mark for all endpoints that it meets; the two of a proxy may have one each."""
+    for path, who, is_proxy, names in view.met_together():
+        marks = {name: view.pattern.endpoints[name].hwm for name in names}
+        if not is_proxy and None not in marks.values() and len(set(marks.values())) > 1:
+            met = " and ".join(f"'{name}' with hwm: {mark}" for name, mark in marks.items())
+            yield Finding(code="hwm", text=f"{who} meets {met}", path=path, hint="write one hwm at both")
+
+
+RULES = (sizes_alike, marks_alike)

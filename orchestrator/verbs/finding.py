@@ -90,7 +90,9 @@ def _of_file(file: str) -> Iterator[Live]:
 def _in_folder(folder: Path) -> Iterator[Live]:
     for path in (folder / LIVE, *folder.glob(f"*/{LIVE}")):
         live = read_live(path)
-        if live is not None and _is_ours(live) and is_alive(live):
+        # The private directory of a run holds the same; it is no record, and who names TMPDIR does not mean them all.
+        is_record = live is not None and Path(live.run_dir).resolve() == path.parent.resolve()
+        if live is not None and is_record and _is_ours(live) and is_alive(live):
             yield live
 
 

@@ -36,6 +36,7 @@ from orchestrator.run.service import Service, keep_service, kept_service
 from orchestrator.run.sockets import make_private_directory
 from orchestrator.rundir import EVENTS, RunDir
 from orchestrator.terminal import Terminal
+from orchestrator.verbs.asking import if_interrupted
 from orchestrator.verbs.codes import worst
 from orchestrator.verbs.fault import fault
 from orchestrator.verbs.keymaking import check_keys, folder_of_keys
@@ -89,7 +90,13 @@ def _all(plans: Sequence[Plan], loaded: Loaded, options: UpOptions, terminal: Te
         text = "cannot write one pid file for several services"
         raise fault(text, code="pid-file", file=options.file, hint="name one with --pattern")
     _tell_left_over(loaded, terminal)
-    code = worst(_one(plan, loaded, options, terminal, several=len(plans) > 1) for plan in plans)
+    is_up: list[str] = []
+    code = 0
+    for plan in plans:
+        up_already = f"; {', '.join(is_up)} {'is' if len(is_up) == 1 else 'are'} up" if is_up else ""
+        with if_interrupted(f"interrupted; nothing of {plan.pattern} is running{up_already}"):
+            code = worst([code, _one(plan, loaded, options, terminal, several=len(plans) > 1)])
+        is_up.append(plan.pattern)
     if not code:
         terminal.answer(f"Next: orchestrator ps {options.file}, or down\n")
     return code
@@ -131,7 +138,10 @@ def _change(live: Live, plan: Plan, options: UpOptions, terminal: Terminal) -> i
     terminal.answer("".join(f"  {line}\n" for line in found.changes))
     with Asker(reception_address(live.sockets)) as asker:
         try:
-            answer = asker.ask(Become(ticket=ticket(), plan=plan), within_s=CHANGED_WITHIN_S)
+            with if_interrupted(
+                "interrupted; what was asked for still happens (orchestrator ps shows how it is)"
+            ):
+                answer = asker.ask(Become(ticket=ticket(), plan=plan), within_s=CHANGED_WITHIN_S)
         except AskError as error:
             text = f"cannot change {plan.pattern}: {error}"
             raise fault(text, code="no-answer", file=options.file, exit_code=1) from error
@@ -169,12 +179,11 @@ class _Start:
             os.close(lock)
         try:
             self._make_known(live)
+            is_up = self._look_on(place, live)
         except OSError as error:
             clear_away(live)
             text = f"cannot bring {self._plan.pattern} up: {error.strerror}: {error.filename}"
             raise fault(text, code="up", file=self._options.file, exit_code=3) from error
-        try:
-            is_up = self._look_on(place, live)
         except KeyboardInterrupt:
             clear_away(live)
             raise

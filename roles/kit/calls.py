@@ -42,6 +42,11 @@ class Function:
         return self.function(*items)
 
 
+def takes_function(annotation: str) -> bool:
+    """Whether a param of this annotation is a function: it is, or may be, a `Function`, and nothing made of them."""
+    return any(part.strip().rpartition(".")[2] == "Function" for part in annotation.split("|"))
+
+
 def load_function(value: Any, *, param: str) -> Function:
     """The function that `value` names; raises SetupError, `param` its place, where it cannot be had."""
     text, arguments = (value, {}) if isinstance(value, str) else (value["function"], value.get("with") or {})

@@ -33,6 +33,7 @@ class Collector(Role):
         """Open the file that `into` names, so that one that cannot be written ends the run before it begins."""
         self.total: Any = None
         self.handled = 0
+        self._at_once = False
         self._lines: IO[bytes] | File | None = None
         self._keeping = self.control.delivery.keeping if self.control.delivery is not None else None
         if self.into is not None:
@@ -83,22 +84,24 @@ class Collector(Role):
         Where the process may be started again each line is out of its hands at once, so that it outlives a kill.
         """
         path = self._partial_path()
-        buffering = -1 if self.spec.restart.policy == "no" else 0
+        self._at_once = self.spec.restart.policy != "no"
         if not self.incarnation or self.fold is not None:
-            return path.open("wb", buffering)
+            return path.open("wb")
         if self._concluded.exists():
             if self._concluded.read_text() == str(self._into_path()):  # else it is to write another file now
                 with contextlib.suppress(FileNotFoundError):  # killed between the two
                     self._into_path().replace(path)
             self._concluded.unlink()
-        file = path.open("ab", buffering)
-        file.truncate(path.read_bytes().rfind(b"\n") + 1)
+        lines = path.read_bytes() if path.exists() else b""
+        self.handled = lines.count(b"\n")
+        file = path.open("ab")
+        file.truncate(lines.rfind(b"\n") + 1)
         return file
 
     @property
     def _concluded(self) -> Path:
         """Where it is noted that an incarnation of this process has completed the file."""
-        return Path(self.place.sockets) / f"concluded-{self.name}"
+        return self._note("concluded")
 
     @property
     def only_counts(self) -> bool:
@@ -119,13 +122,16 @@ class Collector(Role):
 
     def handle(self, item: Any) -> None:
         """Take one item."""
-        self.handled += 1
         if self.fold is not None:
             self.total = self.fold(self.total, item)
+            self.handled += 1
             return
         kept = item if self.call is None else self.call(item)
         if self._lines is not None:
             self._lines.write(msgspec.json.encode(kept) + b"\n")
+            if self._at_once:
+                self._lines.flush()
+        self.handled += 1
 
     def conclude(self) -> None:
         """All is in: write the file, print or keep the report."""

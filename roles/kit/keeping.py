@@ -154,7 +154,8 @@ class Keep(Pull):
             except zmq.Again:
                 if self._unacknowledged:
                     waited = True
-                    zmq.zmq_poll([(self.socket, zmq.POLLIN), (self.control.socket, zmq.POLLIN)], PATIENCE_MS)
+                    pollees = [(self.socket, zmq.POLLIN), (self.control.socket, zmq.POLLIN)]
+                    self.control.wait(pollees, State.RECEIVING, self.index, PATIENCE_MS)
                     try:
                         frames = self.socket.recv_multipart(NOBLOCK)
                     except zmq.Again:

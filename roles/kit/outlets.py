@@ -92,7 +92,7 @@ class Outlet(Port):
             tally()
             try:
                 self._send_late(partial(send, frame, 0, size_bytes < LARGE_BYTES), size_bytes)
-            except Finish:
+            except (Finish, zmq.ZMQError):
                 sent, sent_bytes = sent - 1, sent_bytes - size_bytes
                 raise
 
@@ -137,7 +137,7 @@ class Outlet(Port):
         self.control.await_release(self.name, self.index)
 
     def _send_late(self, send: Callable[[], object], size_bytes: int) -> None:
-        """Send what could not go at once; where the role is to finish first, it is taken back from the counts.
+        """Send what could not go at once; it is taken back from the counts where it never goes.
 
         A queue is full, or a socket in lockstep is not ready to send: that is raised again, if nothing can be done.
         """
@@ -152,7 +152,7 @@ class Outlet(Port):
                 else:
                     self.words[WAITED_NS] += monotonic_ns() - since_ns
                     return
-        except Finish:
+        except (Finish, zmq.ZMQError):
             self._count_sent(-1, -size_bytes)
             raise
 

@@ -147,8 +147,8 @@ class Req(Asker):
                 if socket is control.socket:
                     continue
                 taken, reply = self._take(socket.recv())
-                self.latencies.note((monotonic_ns() - self._asked_ns[socket]) // 1000)
                 if taken:
+                    self.latencies.note((monotonic_ns() - self._asked_ns[socket]) // 1000)
                     yield reply
                     self.settle()
                 if not self._ask(socket, series[socket]):

@@ -7,7 +7,7 @@ import random
 from pathlib import Path
 from typing import Any, ClassVar, TypeAlias
 
-from roles.kit.calls import load_function
+from roles.kit.calls import load_function, takes_function
 from roles.kit.control import Control
 from roles.kit.ports import Port
 from roles.kit.retry import Patience
@@ -49,7 +49,7 @@ class Role:
         for param, annotation in self.declared_params().items():
             value = spec.params.get(param)
             if value is not None:
-                loaded = load_function(value, param=param) if "Function" in annotation else value
+                loaded = load_function(value, param=param) if takes_function(annotation) else value
                 setattr(self, param, loaded)
 
     @functools.cached_property
@@ -85,6 +85,10 @@ class Role:
     def path(self, value: str) -> Path:
         """A path as the topology means it: relative to the topology's folder."""
         return self.folder / Path(value).expanduser()
+
+    def _note(self, what: str) -> Path:
+        """Where this process notes for its next incarnations that something has happened; gone with the run."""
+        return Path(self.place.sockets) / f"{what}-{self.name}"
 
     @classmethod
     def declared_ports(cls) -> dict[str, Port]:

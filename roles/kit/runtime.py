@@ -145,7 +145,7 @@ class Runtime:
             exit_code = self._raised(error)
         except Finish:
             pass  # told to leave before Go
-        self._finish(exit_code)
+        exit_code = self._finish(exit_code)
         self._hold()
         self._close()
         return exit_code
@@ -298,13 +298,14 @@ class Runtime:
         told = messages.Failed(kind="exit", text=text, exit_code=exit_code & 0xFF, item=self._item_in_hand())
         return self._fail(told, None)
 
-    def _finish(self, exit_code: int) -> None:
+    def _finish(self, exit_code: int) -> int:
         """Say that the role has done its part: an inlet closes, so that senders pass it over; an outlet is held."""
         try:
             self._conclude()
-        except Exception as error:  # noqa: BLE001 - the role has failed by now, and mostly this is why
-            exit_code = exit_code or 1
-            if isinstance(error, Unsendable) and str(error) not in self._told:
+        except Exception as error:  # noqa: BLE001 - mostly this is why the role has failed
+            if not exit_code:
+                exit_code = self._raised(error)
+            elif isinstance(error, Unsendable) and str(error) not in self._told:
                 print(error, file=sys.stderr)
         for opened in self._open:
             if isinstance(opened.port, Pull | Sub):
@@ -312,6 +313,7 @@ class Runtime:
         self._control.note_finished()
         if not exit_code and not self._control.stopping:
             self._control.say(self._finished)
+        return exit_code
 
     def _hold(self) -> None:
         """Keep the sockets until Stop; a publisher tells its subscribers meanwhile that it has finished."""

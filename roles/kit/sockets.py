@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import stat
 from collections.abc import Mapping
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import zmq
 
+from roles.kit.calls import SetupError
 from roles.kit.codec import codec
 from roles.kit.control import Control
 from roles.kit.ports import BRIEF_MS, Port
@@ -79,10 +79,17 @@ def make_socket(
     socket.set(zmq.SNDTIMEO, BRIEF_MS)
     if any(attachment.mode == "bind" for attachment in spec.attachments):
         socket.set_string(zmq.ZAP_DOMAIN, ZAP_DOMAIN)
+        socket.set(zmq.BACKLOG, BACKLOG)
     if doors is not None and any(attachment.curve is not None for attachment in spec.attachments):
         doors.prepare(socket, spec)
     for name, value in spec.options.items():
-        socket.set(getattr(zmq, name), value.encode() if isinstance(value, str) else value)
+        try:
+            socket.set(getattr(zmq, name), value.encode() if isinstance(value, str) else value)
+        except (zmq.ZMQError, AttributeError) as error:
+            why = getattr(error, "strerror", None) or "this libzmq does not know it"
+            raise SetupError(
+                f"options.{spec.name}.{name}", f"cannot set {name} to {value!r}: {why}"
+            ) from None
     if any("[" in attachment.address for attachment in spec.attachments):
         socket.set(zmq.IPV6, 1)
     return socket
@@ -109,7 +116,6 @@ def bind(
     address = attachment.address.replace(SOCKETS_TOKEN, sockets_dir)
     if address.startswith("ipc://"):
         _refuse_foreign_file(attachment.endpoint, address)
-    socket.set(zmq.BACKLOG, BACKLOG)
     if doors is not None and attachment.curve is not None:
         doors.let_in(socket, attachment.endpoint)
     elif doors is not None:
@@ -148,9 +154,14 @@ def _refuse_foreign_file(endpoint: str, address: str) -> None:
         )
     import socket as plain  # noqa: PLC0415 - few have a file there already
 
-    with plain.socket(plain.AF_UNIX, plain.SOCK_STREAM) as probe, contextlib.suppress(OSError):
+    with plain.socket(plain.AF_UNIX, plain.SOCK_STREAM) as probe:
         probe.settimeout(0.5)
-        probe.connect(str(path))
+        try:
+            probe.connect(str(path))
+        except (ConnectionRefusedError, FileNotFoundError):
+            return  # nobody does any more
+        except OSError:
+            pass  # a listener whose queue is full is one
         raise BindError(
             endpoint,
             f"cannot bind {address}: another program listens there (end that program, or change the address)",

@@ -11,6 +11,7 @@ from roles.kit.calls import SetupError
 from roles.kit.role import InputFile, InputFiles, Role
 
 _SHORTEST_PAUSE_S = 0.002
+_CATCHES_UP_S = 0.1
 
 
 class Source(Role):
@@ -56,7 +57,10 @@ class Source(Role):
         return iter(paths)
 
     def paced(self, items: Iterable[object], per_second: float | None) -> Iterable[object]:
-        """The items, no more than `per_second` of them; `Finish` is raised while it waits."""
+        """The items, no more than `per_second` of them; `Finish` is raised while it waits.
+
+        Who was held up for long does not make up for it: it catches up with `_CATCHES_UP_S` at the most.
+        """
         return items if per_second is None else self._at_a_rate(items, per_second)
 
     def _at_a_rate(self, items: Iterable[object], per_second: float) -> Iterator[object]:
@@ -65,6 +69,8 @@ class Source(Role):
             ahead_s = started_s + number / per_second - time.monotonic()
             if ahead_s > _SHORTEST_PAUSE_S:
                 self.pause(ahead_s)
+            elif ahead_s < -_CATCHES_UP_S:
+                started_s -= ahead_s + _CATCHES_UP_S
             yield item
 
 

@@ -96,3 +96,21 @@ def test_a_journal_that_cannot_write_says_so_and_goes_on(tmp_path):
     for event in passing():
         journal(event)
     assert journal.fault
+
+
+def test_a_journal_that_had_no_room_for_all_events_says_so_to_the_end(tmp_path, monkeypatch):
+    monkeypatch.setattr("orchestrator.observers.journal.MOST_WAITING", 2)
+    journal = Journal(tmp_path / "events.jsonl")
+    (first, *others) = [event for event in passing() if not isinstance(event, Progress)]
+
+    def full(line):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(journal, "_write", full)
+        for event in others[:5]:
+            journal(event)
+    with journal:
+        journal(first)
+    assert journal.fault == "3 events are missing in it"
+    assert len(read_journal(tmp_path / "events.jsonl")) == 3

@@ -61,3 +61,10 @@ def test_a_function_may_give_none_or_many():
     assert "sink-1" not in totals(
         process("ventilator", count=10), process("worker", call="m:f"), process("sink")
     )
+
+
+@pytest.mark.parametrize(("replica", "total"), [(1, 6), (2, 5)])
+def test_the_first_ventilator_sends_the_batch_signal(replica, total):
+    start = PortSpec(name="start", kind="PUSH", attachments=(Attachment(endpoint="results", mode="connect"),))
+    one = process("ventilator", replica=replica, replicas=2, count=10, ports=(start,))
+    assert totals(one) == {one.name: total}

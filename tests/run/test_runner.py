@@ -1,8 +1,13 @@
 """The order in which the runner makes things known to the coordinator."""
 
+import errno
+import os
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from orchestrator.engines.base import EngineError
 from orchestrator.run import events
 from orchestrator.run.commands import Launch, Tell
 from orchestrator.run.coordinator import Phase
@@ -10,7 +15,7 @@ from orchestrator.run.plan import Plan
 from orchestrator.run.runner import Runner
 from roles.kit.messages import Finished, Hello, Message, Stop
 from roles.kit.slot import Reading, State
-from roles.kit.spec import ProcessSpec
+from roles.kit.spec import Place, ProcessSpec
 
 NAMES = ("first", "second")
 PLAN = Plan(
@@ -20,6 +25,17 @@ PLAN = Plan(
         ProcessSpec(name=name, node=name, role="worker", stage=number, slot=number - 1)
         for number, name in enumerate(NAMES, start=1)
     ),
+)
+
+PLACE = Place(
+    run_id="r",
+    pattern="p",
+    folder="/",
+    control="ipc:///s/control",
+    slots="/s/slots",
+    sockets="/s",
+    logs="/s",
+    seed=0,
 )
 
 
@@ -168,3 +184,42 @@ def test_one_that_was_told_to_stop_has_no_last_word() -> None:
     for _ in range(2):
         made._take_news()
     assert recorder.told == [("Exited", "first")]
+
+
+class NoEngine:
+    """An engine of which it is known whether it is open."""
+
+    is_open = False
+
+    def open(self, *_: Any) -> None:
+        self.is_open = True
+
+    def close(self) -> None:
+        self.is_open = False
+
+
+def test_where_there_is_no_room_for_the_counts_nothing_is_left_open(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("orchestrator.run.runner.SlotFile", full)
+    engine = NoEngine()
+    one = runner(Machine(), Recorder())
+    one._engine, one._place = engine, PLACE
+    with pytest.raises(EngineError, match=r"cannot keep counts in /s/slots: No space left .*set TMPDIR"):
+        one.run()
+    assert not engine.is_open
+
+
+def test_a_launch_that_fails_is_told_when_all_else_has_been_done() -> None:
+    """What was decided before is carried out before, also where the failure is known at once."""
+    machine, recorder = Machine(), Recorder()
+    machine.grow = lambda _: (_ for _ in ()).throw(OSError(errno.ENOSPC, "full"))  # type: ignore[method-assign]
+    one = runner(machine, recorder)
+    one._place = PLACE
+    one._launch(Launch("first", 0, {}))
+    assert recorder.told == []
+    (failed,) = one._unlaunched
+    assert failed.text == "cannot start first: /s/slots cannot grow: full (make room there)"

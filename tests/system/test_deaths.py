@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 from collections import Counter
 from typing import Any
@@ -334,7 +335,10 @@ def test_what_was_on_the_way_to_who_is_stopped_after_a_failure_is_not_laid_at_th
     os.kill(run.pid("worker-2"), signal.SIGKILL)
     (lost,) = [problem for problem in run.outcome(20).problems if problem["kind"] == "lost"]
     assert lost["text"].startswith("tasks lost ")
-    assert lost["text"].endswith(" were on the way to it, or to worker-1, which was stopped with the run")
+    # Whether it had one in hand as it was killed is chance.
+    assert re.search(
+        r" on the way to (it|worker-2), or to worker-1, which was stopped with the run$", lost["text"]
+    )
 
 
 def _text(project: Project, name: str) -> Any:

@@ -586,3 +586,11 @@ def test_a_service_loses_nothing_though_its_coordinator_dies_with_a_worker(proje
     outcome = service.down()
     assert outcome.exit_code == 0, outcome.stderr
     assert sorted(done(project)) == list(range(1, outcome.links["tasks"]["sent"] + 1))
+
+
+def test_a_sink_that_waits_is_not_busy(project):
+    """It waits a moment for more before it writes what it has, and that is waiting like any other."""
+    project.topology(pipeline(ventilator="params: {count: 100, rate: 100}"))
+    outcome = project.run().passed()
+    (sink,) = outcome.of_node("sink")
+    assert sink["busy_s"] < 0.5 * outcome.summary["work_s"]

@@ -229,3 +229,55 @@ def test_a_restarted_binder_has_its_address_again(project, policy):
     if policy != "no":
         port = [client["ports"]["server"] for client in outcome.of_node("client")]
         assert [one["received"] - one["duplicates"] for one in port] == [2000, 2000]
+
+
+def test_a_sink_that_is_started_again_does_not_take_a_result_for_the_batch_signal(project):
+    project.write(
+        "once.py",
+        """
+        import os, signal
+        from pathlib import Path
+
+        def keep(result):
+            once = Path("once")
+            if result == 5 and not once.exists():
+                once.touch()
+                os.kill(os.getpid(), signal.SIGKILL)
+            return result
+    """,
+    )
+    project.topology("""
+        p:
+          endpoints: {tasks: ipc, results: ipc}
+          nodes:
+            ventilator: {role: ventilator, bind: tasks, connect: {start: results}, params: {count: 20, rate: 50}}
+            worker: {role: worker, connect: [tasks, results], params: {call: "roles.functions:echo"}}
+            sink:
+              role: sink
+              bind: results
+              params: {start: true, into: got.jsonl, call: "once:keep"}
+              restart: {policy: on-failure, backoff: 10ms}
+          expect: {results.lost: ">= 0", sink.received: ">= 1"}
+    """)
+    outcome = project.run().passed()
+    kept = [int(line) for line in (project.folder / "got.jsonl").read_text().split()]
+    assert 5 not in kept
+    # The batch signal, and who was in hand as it was killed has not been counted.
+    assert outcome.received("sink-1", "results") == len(kept) + 1
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_signal_without_a_name_is_told_by_its_number(project, engine):
+    project.write("real.py", "import os\n\ndef work(task):\n    os.kill(os.getpid(), 40)\n    return task\n")
+    project.topology("""
+        p:
+          endpoints: {tasks: ipc, results: ipc}
+          nodes:
+            ventilator: {role: ventilator, bind: tasks, params: {count: 1}}
+            worker: {role: worker, connect: [tasks, results], params: {call: "real:work"}}
+            sink: {role: sink, bind: results}
+    """)
+    outcome = project.run("--engine", engine)
+    assert outcome.exit_code == 1, outcome.stderr
+    assert outcome.problems[0]["text"].startswith("worker-1 killed by signal 40 at "), outcome.stderr
+    assert outcome.processes["worker-1"]["signal"] == "signal 40"

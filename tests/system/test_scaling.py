@@ -170,7 +170,7 @@ def test_an_edited_file_touches_only_what_is_different(project, engine, plan_of_
         p:
           endpoints: {tasks: ipc, results: ipc}
           nodes:
-            ventilator: {role: ventilator, bind: tasks, params: {count: 100000, rate: 25000}}
+            ventilator: {role: ventilator, bind: tasks, params: {count: 100000, rate: 12500}}
             worker: {role: worker, connect: [tasks, results], replicas: 2, params: {call: "roles.functions:echo"}}
             sink: {role: sink, bind: results}
     """

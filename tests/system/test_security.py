@@ -242,7 +242,7 @@ RESTARTED = """
       settle: 3s  # a busy machine may take its time to find a receiver again
       endpoints: {tasks: "tcp://127.0.0.1:*", results: "tcp://127.0.0.1:*"}
       nodes:
-        ventilator: {role: ventilator, bind: tasks, params: {count: 600, rate: 400}}
+        ventilator: {role: ventilator, bind: tasks, params: {count: 1600, rate: 400}}
         worker: {role: worker, connect: [tasks, results], replicas: 2, params: {call: "roles.functions:echo"}, restart: on-failure}
         sink: {role: sink, bind: results}
       faults:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import subprocess
@@ -182,3 +183,18 @@ def _free(port: int) -> bool:
         except OSError:
             return False
     return True
+
+
+def test_a_listener_that_is_too_busy_to_answer_at_an_ipc_path(project: Project) -> None:
+    """Its queue is full: it is there all the same."""
+    path = project.folder / "taken"
+    with socket.socket(socket.AF_UNIX) as holder, contextlib.ExitStack() as visitors:
+        holder.bind(str(path))
+        holder.listen(0)
+        for _ in range(2):
+            visitor = visitors.enter_context(socket.socket(socket.AF_UNIX))
+            visitor.setblocking(False)
+            with contextlib.suppress(BlockingIOError):
+                visitor.connect(str(path))
+        assert "another program listens there" in refused(project, "results", "ipc", f"ipc://{path}")
+        assert path.is_socket()

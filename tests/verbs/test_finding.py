@@ -183,3 +183,13 @@ def test_directories_are_told_from_where_the_user_is(start, folder, monkeypatch)
     (folder / "below").mkdir()
     monkeypatch.chdir("below")
     assert shown(run.live.run_dir) == str(folder / ".runs" / "1")
+
+
+def test_the_folder_of_all_private_directories_is_no_record(start):
+    """Who names it by mistake does not mean every run of theirs on this machine."""
+    run = start()
+    private = Path(run.live.sockets)
+    assert (private / LIVE).exists()
+    assert running(wanted(run_dir=private.parent)) == []
+    assert running(wanted(run_dir=private)) == []
+    assert running(wanted(run_dir=Path(run.live.run_dir))) == [run.live]

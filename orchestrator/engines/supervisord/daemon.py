@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 from orchestrator.engines.base import EngineError
-from orchestrator.engines.handles import Handle
+from orchestrator.engines.handles import Handle, signal_name
 from orchestrator.engines.supervisord import leash
 from orchestrator.engines.supervisord.config import CONFIG, LOG, PID_FILE, SOCKET
 from orchestrator.engines.supervisord.rpc import Fault, Rpc, UnreachableError
@@ -58,7 +58,7 @@ class Daemon:
         """How it has ended, as far as that is known."""
         code = self._child.poll() if self._child is not None else None
         if code is not None and code < 0:
-            return f"{signal.Signals(-code).name} has ended it"
+            return f"{signal_name(-code)} has ended it"
         return "somebody has ended it" if code is None else f"it has left with exit code {code}"
 
     def leave(self, *, within_s: float) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from roles.kit.calls import SetupError, load_function
+from roles.kit.calls import SetupError, load_function, takes_function
 
 
 def test_a_plain_function_gives_one_result_none_included() -> None:
@@ -30,3 +30,12 @@ def test_what_is_not_there_is_told(name: str, text: str) -> None:
     with pytest.raises(SetupError, match=text) as told:
         load_function(name, param="fold")
     assert told.value.where == "params.fold"
+
+
+@pytest.mark.parametrize(
+    ("annotation", "wanted"),
+    [("Function", True), ("Function | None", True), ("kit.Function | None", True), ("FunctionTable", False),
+     ("list[Function]", False), ("str | None", False)],
+)  # fmt: skip
+def test_a_param_takes_a_function_where_it_is_one(annotation, wanted):
+    assert takes_function(annotation) is wanted

@@ -14,6 +14,7 @@ from role_process import await_all
 
 from roles.kit import messages
 from roles.kit.batches import LOOK_EVERY
+from roles.kit.calls import SetupError
 from roles.kit.control import Finish
 from roles.kit.frames import Unsendable
 from roles.kit.pipeline import Pull, Push, relay
@@ -32,6 +33,8 @@ def pair(desk: Callable[[], Any], address: str) -> Callable[..., tuple[Any, ...]
         push = sender.open(Push(), address, mode="bind", batch=batch, **spec)
         pull = receiver.open(Pull(), address, batch=batch, **spec)
         await_all(push, pull)
+        # A send that does not wait looks for news of its peers once in 3 ms only; a poll always does.
+        assert push.port.socket.poll(DEADLINE_S * 1000, zmq.POLLOUT)
         return sender, receiver, push, pull
 
     return make
@@ -477,3 +480,11 @@ def test_two_iterations_at_once_are_no_mistake(pair: Callable[..., Any]) -> None
     assert next(other) == 3
     receiver.tell(messages.End(port="port0"))
     assert list(other) == []
+
+
+def test_an_option_that_a_socket_does_not_take_is_named(desk: Callable[[], Any]) -> None:
+    with pytest.raises(
+        SetupError, match="cannot set BINDTODEVICE to 'no such device, and too long': "
+    ) as error:
+        desk().open(Push(), "inproc://somewhere", options={"BINDTODEVICE": "no such device, and too long"})
+    assert error.value.where == "options.port0.BINDTODEVICE"
