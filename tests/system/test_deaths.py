@@ -106,7 +106,7 @@ def kill(run: Run, process: str) -> None:
 
 def check(project: Project, run: Run, victim: str, *, soon_s: float = SOON_S) -> Outcome:
     """The end that every death has in common."""
-    outcome = run.outcome(20)
+    outcome = run.outcome()
     dead = outcome.processes[victim]
     assert (outcome.exit_code, outcome.summary["verdict"]) == (1, "failed"), outcome.stderr
     assert (dead["outcome"], dead["signal"], dead["exit_code"]) == ("killed", "SIGKILL", None), outcome.stderr
@@ -308,7 +308,7 @@ def test_loss_names_who_held_it(project: Project) -> None:
     pid = int(wait_until(lambda: _text(project, "held"), "a task in hand"))
     run.wait_for("ProcessFinished", process="ventilator-1")
     os.kill(pid, signal.SIGKILL)
-    outcome = run.outcome(20)
+    outcome = run.outcome()
     victim = next(name for name, process in outcome.processes.items() if process["pid"] == pid)
     link = outcome.links["tasks"]
     assert (link["sent"], link["received"], link["lost"]) == (20, 10, 10), outcome.stderr
@@ -333,7 +333,7 @@ def test_what_was_on_the_way_to_who_is_stopped_after_a_failure_is_not_laid_at_th
     run = project.start()
     run.wait_for("ProcessFinished", process="ventilator-1")
     os.kill(run.pid("worker-2"), signal.SIGKILL)
-    (lost,) = [problem for problem in run.outcome(20).problems if problem["kind"] == "lost"]
+    (lost,) = [problem for problem in run.outcome().problems if problem["kind"] == "lost"]
     assert lost["text"].startswith("tasks lost ")
     # Whether it had one in hand as it was killed is chance.
     assert re.search(

@@ -209,7 +209,7 @@ def test_an_interrupt_does_not_wait_for_who_has_not_come(project: Project):
     run = project.start()
     run.wait_for("RunReady")
     run.signal(2)
-    outcome = run.outcome(20)
+    outcome = run.outcome()
     assert outcome.exit_code == 130
     assert outcome.processes["server-1"]["outcome"] == "not_started"
 

@@ -170,7 +170,7 @@ def test_once_drains(seat: Seat, pattern: str, interrupt: Interrupt, exit_code: 
     run = seat.start()
     wait_for_traces(seat.project, run, WITNESS[pattern], 30)
     interrupt(seat, run)
-    outcome = interrupted(run.outcome(15), exit_code)
+    outcome = interrupted(run.outcome(), exit_code)
     books_agree(outcome)
     for link in outcome.summary["links"]:
         if link["lost"] is not None:
@@ -203,7 +203,7 @@ def test_twice_ends_at_once(seat: Seat, interrupt: Interrupt, exit_code: int) ->
     assert run.process.poll() is None
     second_s = time.monotonic()
     interrupt(seat, run)
-    outcome = interrupted(run.outcome(15), exit_code, lost=True)
+    outcome = interrupted(run.outcome(), exit_code, lost=True)
     assert time.monotonic() - second_s < SOON_S
     books_agree(outcome)
     assert len(outcome.processes) == 4
@@ -227,7 +227,7 @@ def test_before_go(seat: Seat, interrupt: Interrupt, exit_code: int) -> None:
     run.wait_for("ProcessLaunched", process="gate-1")
     interrupted_s = time.monotonic()
     interrupt(seat, run)
-    outcome = interrupted(run.outcome(15), exit_code)
+    outcome = interrupted(run.outcome(), exit_code)
     assert time.monotonic() - interrupted_s < SOON_S
     assert not run.events("RunReady")
     assert outcome.links["tasks"]["sent"] == 0
@@ -268,7 +268,7 @@ def test_the_key_reaches_the_orchestrator_alone(seat: Seat) -> None:
     run = seat.start()
     wait_until((seat.project.folder / "begun").exists, "a task taken")
     seat.press_ctrl_c()
-    outcome = interrupted(run.outcome(15), 130)
+    outcome = interrupted(run.outcome(), 130)
     assert outcome.links["tasks"]["sent"] == outcome.links["tasks"]["received"] > 0
 
 
@@ -286,7 +286,7 @@ def test_held_at_the_end(seat: Seat) -> None:
     run = seat.start()
     run.wait_for("ProcessFinished", process="sink-1")
     seat.press_ctrl_c()
-    outcome = interrupted(run.outcome(15), 130)
+    outcome = interrupted(run.outcome(), 130)
     assert _lines(seat, "results.jsonl") == outcome.links["tasks"]["received"] == 10
 
 

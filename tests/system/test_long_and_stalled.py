@@ -41,7 +41,7 @@ def test_a_busy_worker_is_waited_for(project: Project) -> None:
     """One worker is in one task for three seconds while everybody else waits, far longer than `settle`."""
     project.write("busy.py", BUSY)
     project.topology(BUSY_TOPOLOGY)
-    outcome = project.run(deadline_s=20).balanced()
+    outcome = project.run().balanced()
     assert outcome.links["results"]["received"] == 20
     assert outcome.summary["work_s"] >= BUSY_S
 
@@ -74,7 +74,7 @@ def test_a_receiver_that_finishes_early_beside_a_busy_one(project: Project) -> N
             early: {role: "early:Early", connect: [tasks, results]}
             sink: {role: sink, bind: results, params: {into: results.jsonl}}
     """)
-    outcome = project.run(deadline_s=20)
+    outcome = project.run()
     assert outcome.processes["worker-1"]["outcome"] == "finished"
     tasks, results = outcome.links["tasks"], outcome.links["results"]
     books_agree(outcome)
@@ -94,7 +94,7 @@ def test_a_death_beside_a_busy_worker(project: Project) -> None:
     other = int(wait_until(lambda: _text(project, "other"), "the other worker at work"))
     wait_until(lambda: _text(project, "busy"), "a busy worker")
     os.kill(other, signal.SIGKILL)
-    outcome = run.outcome(20)
+    outcome = run.outcome()
     books_agree(outcome)
     assert outcome.exit_code == 1
     busy = next(process for process in outcome.of_node("worker") if process["pid"] != other)
@@ -181,7 +181,7 @@ def test_all_wait_for_ever(project: Project) -> None:
             mute: {role: "mute:Mute", bind: {clients: hello, door: door}}
             shy: {role: "mute:Shy", connect: {server: hello, door: door}}
     """)
-    outcome = project.run(deadline_s=20)
+    outcome = project.run()
     assert (outcome.exit_code, outcome.summary["verdict"]) == (1, "failed"), outcome.stderr
     stalled = {p["process"]: (p["text"], p["line"]) for p in outcome.problems if p["kind"] == "stalled"}
     assert stalled == {
@@ -228,7 +228,7 @@ def test_a_sender_that_nobody_relieves(project: Project) -> None:
             deaf: {role: "deaf:Deaf", bind: [left, right]}
             knot: {role: "deaf:Knot", connect: [left, right]}
     """)
-    outcome = project.run(deadline_s=20)
+    outcome = project.run()
     assert outcome.exit_code == 1, outcome.stderr
     stalled = {p["process"]: (p["text"], p["line"]) for p in outcome.problems if p["kind"] == "stalled"}
     assert stalled == {
@@ -243,4 +243,4 @@ def test_a_busy_run_is_not_stalled(project: Project) -> None:
     """Nothing moves for far longer than `stall`, but somebody works."""
     project.write("busy.py", BUSY.replace(f"time.sleep({BUSY_S})", "time.sleep(1.5)"))
     project.topology(BUSY_TOPOLOGY.replace("settle: 250ms", "stall: 200ms"))
-    project.run(deadline_s=20).balanced()
+    project.run().balanced()

@@ -24,7 +24,7 @@ def run(
 ) -> Outcome:
     project.write("mine.py", code)
     project.topology(TOPOLOGY.format(worker=worker, sink=sink))
-    return project.run(deadline_s=20)
+    return project.run()
 
 
 def failed(
@@ -161,7 +161,7 @@ def test_a_source_that_raises(project: Project) -> None:
             ventilator: {role: ventilator, bind: tasks, params: {call: "mine:tasks"}}
             sink: {role: sink, connect: tasks, params: {into: results.jsonl}}
     """)
-    outcome = project.run(deadline_s=20)
+    outcome = project.run()
     assert failed(outcome, "ventilator-1", 1, "failed") == "ventilator-1 failed: RuntimeError: no more input"
     assert (outcome.links["tasks"]["sent"], outcome.links["tasks"]["received"]) == (10, 10)
     assert (project.folder / "results.jsonl").read_text().split() == [str(number) for number in range(10)]
@@ -217,7 +217,7 @@ def test_a_role_that_is_not_there(project: Project, role: str, said: str) -> Non
             ventilator: {{role: ventilator, bind: tasks, params: {{count: 3}}}}
             mine: {{role: "{role}", connect: tasks}}
     """)
-    outcome = project.run(deadline_s=20)
+    outcome = project.run()
     assert outcome.exit_code == 2, outcome.stderr
     line = line_of(project.folder / "topology.yaml", "mine:")
     assert [problem["line"] for problem in outcome.document["problems"]] == [line], outcome.stderr
@@ -245,7 +245,7 @@ def test_a_class_that_is_gone_at_run_time(project: Project) -> None:
             ventilator: {role: ventilator, bind: tasks, params: {count: 3}}
             mine: {role: "mine:Late", connect: tasks}
     """)
-    outcome = project.run(deadline_s=20)
+    outcome = project.run()
     assert outcome.exit_code == 2, outcome.stderr
     assert outcome.problems[0]["text"].startswith("mine-1: cannot use 'mine:Late' as a role")
     assert outcome.problems[0]["line"] == line_of(project.folder / "topology.yaml", "mine:")
@@ -276,7 +276,7 @@ def test_setup_that_raises(project: Project) -> None:
             ventilator: {role: ventilator, bind: tasks, params: {count: 3}}
             mine: {role: "mine:Mine", connect: tasks}
     """)
-    outcome = project.run(deadline_s=20)
+    outcome = project.run()
     assert failed(outcome, "mine-1", 1, "failed") == "mine-1 failed: ConnectionError: no database"
     assert "Traceback" in under_its_name(outcome, "mine-1")
     assert outcome.links["tasks"]["sent"] == 0

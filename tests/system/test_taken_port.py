@@ -33,7 +33,7 @@ def refused(project: Project, endpoint: str, tasks: str, results: str) -> str:
     """Run on these addresses; the text of the one problem, which stands at the endpoint's line."""
     path = project.topology(TOPOLOGY.format(tasks=tasks, results=results))
     run = project.start()
-    outcome = run.outcome(20)
+    outcome = run.outcome()
     assert outcome.exit_code == 3, outcome.stderr
     check_refused(outcome, endpoint, line_of(path, f"{endpoint}: "))
     assert not run.events("RunReady")
@@ -98,7 +98,7 @@ def test_two_runs_of_one_port(project: Project, free_port: Callable[[], int]) ->
     """)
     first = project.start()
     first.wait_for("ProcessReady", process="ventilator-1")
-    second = project.run(deadline_s=20)
+    second = project.run()
     assert second.exit_code == 3, second.stderr
     check_refused(second, "tasks", line_of(path, "endpoints"))
     assert f"(pid {first.pid('ventilator-1')}) holds it" in second.problems[0]["text"]

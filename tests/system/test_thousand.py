@@ -96,7 +96,7 @@ def test_an_interrupt_while_launching(project: Project) -> None:
     run.wait_for("ProcessLaunched", process="client-20")
     interrupted_s = time.monotonic()
     run.signal(signal.SIGINT)
-    outcome = run.outcome(30)
+    outcome = run.outcome()
     assert time.monotonic() - interrupted_s < 5
     assert (outcome.exit_code, outcome.summary["verdict"]) == (130, "interrupted"), outcome.stderr
     outcomes = {process["outcome"] for process in outcome.summary["processes"]}
@@ -109,7 +109,7 @@ def test_a_death_while_launching(project: Project) -> None:
     run = start(project, 1000)
     run.wait_for("ProcessLaunched", process="client-20")
     os.kill(run.pid("client-3"), signal.SIGKILL)
-    outcome = run.outcome(30)
+    outcome = run.outcome()
     died_s = run.events("ProcessEnded", process="client-3")[0]["at_s"]
     assert outcome.exit_code == 1
     assert run.events("RunEnded")[0]["at_s"] - died_s < 3
@@ -123,7 +123,7 @@ def test_the_fork_server_dies_while_launching(project: Project) -> None:
     run.wait_for("ProcessLaunched", process="client-20")
     parent = int(Path(f"/proc/{run.pid('server-1')}/stat").read_text().rpartition(")")[2].split()[1])
     os.kill(parent, signal.SIGKILL)
-    outcome = run.outcome(30)
+    outcome = run.outcome()
     assert outcome.exit_code in (1, 3), outcome.stderr
     assert "Traceback" not in outcome.stderr
     wait_until(lambda: not run.living(), "everybody gone", 5)
