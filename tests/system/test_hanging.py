@@ -147,7 +147,7 @@ STREAM = """
       stall: 1s
       endpoints: {tasks: ipc, results: ipc}
       nodes:
-        ventilator: {role: ventilator, bind: tasks, params: {count: 400, rate: 400}}
+        ventilator: {role: ventilator, bind: tasks, params: {count: 1600, rate: 400}}
         worker: {role: worker, connect: [tasks, results], replicas: 2, params: {call: "roles.functions:echo"}}
         sink: {role: sink, bind: results}
 """
@@ -188,7 +188,7 @@ def test_who_was_stopped_is_replaced_where_an_item_has_its_time(project: Project
     """In a service `ps` shows it meanwhile."""
     policy = "task_timeout: 2s, restart: {policy: on-failure, backoff: 50ms}}"
     project.topology(
-        STREAM.replace("count: 400", "count: 1000000").replace('echo"}}', f'echo"}}, {policy}\n        ')
+        STREAM.replace("count: 1600", "count: 1000000").replace('echo"}}', f'echo"}}, {policy}\n        ')
         + '      expect: {tasks.lost: ">= 0", results.lost: ">= 0"}\n'
     )
     service = project.up()
