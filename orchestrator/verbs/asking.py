@@ -31,6 +31,11 @@ def scale(wanted: Wanted, numbers: Iterable[tuple[str, int]], *, timeout_s: floa
     Raises CommandError where one cannot be, before any is asked for, and where no answer comes in time.
     """
     requests = [Scale(ticket=ticket(), node=node, replicas=number) for node, number in numbers]
+    nodes = [request.node for request in requests]
+    for node in nodes:
+        if nodes.count(node) > 1:
+            text = f"cannot scale '{node}' to several numbers at once"
+            raise fault(text, code="twice", file=wanted.name, hint="name each node once")
     return _change(wanted, requests, timeout_s=timeout_s, terminal=terminal)
 
 

@@ -118,3 +118,9 @@ def test_where_nothing_runs_nobody_is_asked():
     with pytest.raises(CommandError, match="nothing of it is running") as error:
         asked(scale, [("worker", 2)])
     assert error.value.exit_code == 1
+
+
+def test_a_node_has_one_number(run):
+    with pytest.raises(CommandError, match="cannot scale 'worker' to several numbers at once") as error:
+        asked(scale, [("worker", 3), ("sink", 1), ("worker", 4)])
+    assert (error.value.exit_code, run.asked) == (2, [])
