@@ -26,8 +26,10 @@ class Ventilator(Source):
     rate: float | None = None
 
     def run(self) -> None:
-        if self.start.connected and self.spec.replica == 1:
+        begun = self._note("batch")
+        if self.start.connected and self.spec.replica == 1 and not begun.exists():
             self.start.send(BATCH_SIGNAL)
+            begun.touch()  # a sink takes a second one for a result
         self.tasks.send_all(self.paced(self.items(), self.rate))
 
     def everything(self) -> Iterable[object]:

@@ -109,11 +109,10 @@ def one_of_each(view: View) -> Iterator[Finding]:
             text = f"'{name}' has nothing to send"
             hint = "give it one of the params count, range, lines, files, call"
             yield Finding(code="no-source", text=text, path=view.node_path(name), hint=hint, on="key")
-        if node.params.get("start") is True and family == "sink" and node.replicas > 1:
+        most = view.most.get(name, node.replicas)
+        if node.params.get("start") is True and family == "sink" and most > 1:
             path = view.node_path(name, "params", "start")
-            text = (
-                f"cannot begin a batch at {node.replicas} sinks: one signal is sent, and one of them gets it"
-            )
+            text = f"cannot begin a batch at {most} sinks: one signal is sent, and one of them gets it"
             yield Finding(
                 code="one-signal",
                 text=text,

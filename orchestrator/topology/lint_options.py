@@ -83,14 +83,20 @@ def option_values(view: View) -> Iterator[Finding]:
 def option_value(option: Option, value: object) -> int | str | None:
     """The value as a socket takes it, None where it does not fit."""
     if option.type == "str":
-        fits = isinstance(value, str) and 0 < len(value.encode()) <= LONGEST_TEXT_BYTES and "\0" not in value
-        return str(value) if fits else None
+        return str(value) if isinstance(value, str) and _fits(value) else None
     value = settled(value)
     if not isinstance(value, int):
         return None
     if option.type == "flag":
         return int(value) if value in (0, 1) else None
     return value if not isinstance(value, bool) and option.low <= value <= option.high else None
+
+
+def _fits(text: str) -> bool:
+    try:
+        return 0 < len(text.encode()) <= LONGEST_TEXT_BYTES and "\0" not in text
+    except UnicodeEncodeError:  # half of a surrogate pair
+        return False
 
 
 def relaxed(view: View) -> Iterator[Finding]:

@@ -95,8 +95,9 @@ def _all(plans: Sequence[Plan], loaded: Loaded, options: UpOptions, terminal: Te
     for plan in plans:
         up_already = f"; {', '.join(is_up)} {'is' if len(is_up) == 1 else 'are'} up" if is_up else ""
         with if_interrupted(f"interrupted; nothing of {plan.pattern} is running{up_already}"):
-            code = worst([code, _one(plan, loaded, options, terminal, several=len(plans) > 1)])
-        is_up.append(plan.pattern)
+            its_own = _one(plan, loaded, options, terminal, several=len(plans) > 1)
+        code = worst([code, its_own])
+        is_up += [] if its_own else [plan.pattern]
     if not code:
         terminal.answer(f"Next: orchestrator ps {options.file}, or down\n")
     return code
@@ -117,7 +118,10 @@ def _one(plan: Plan, loaded: Loaded, options: UpOptions, terminal: Terminal, *, 
     file = str(loaded.path.resolve())
     for live in live_runs():
         if (live.file, live.pattern, live.service) == (file, plan.pattern, True):
-            return _change(live, plan, options, terminal)
+            with if_interrupted(
+                "interrupted; what was asked for still happens (orchestrator ps shows how it is)"
+            ):
+                return _change(live, plan, options, terminal)
     try:
         return _Start(plan, loaded, options, terminal, several=several).run()
     except EngineError as error:
@@ -138,10 +142,7 @@ def _change(live: Live, plan: Plan, options: UpOptions, terminal: Terminal) -> i
     terminal.answer("".join(f"  {line}\n" for line in found.changes))
     with Asker(reception_address(live.sockets)) as asker:
         try:
-            with if_interrupted(
-                "interrupted; what was asked for still happens (orchestrator ps shows how it is)"
-            ):
-                answer = asker.ask(Become(ticket=ticket(), plan=plan), within_s=CHANGED_WITHIN_S)
+            answer = asker.ask(Become(ticket=ticket(), plan=plan), within_s=CHANGED_WITHIN_S)
         except AskError as error:
             text = f"cannot change {plan.pattern}: {error}"
             raise fault(text, code="no-answer", file=options.file, exit_code=1) from error
@@ -180,9 +181,11 @@ class _Start:
         try:
             self._make_known(live)
             is_up = self._look_on(place, live)
+        except BrokenPipeError:
+            raise  # nobody reads what is shown; the service goes on
         except OSError as error:
             clear_away(live)
-            text = f"cannot bring {self._plan.pattern} up: {error.strerror}: {error.filename}"
+            text = f"cannot bring {self._plan.pattern} up: {error}"
             raise fault(text, code="up", file=self._options.file, exit_code=3) from error
         except KeyboardInterrupt:
             clear_away(live)

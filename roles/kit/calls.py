@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import functools
 import importlib
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+_NAME = r"(?:[\w.]+\.)?Function"
+_FUNCTION = re.compile(
+    rf"""\W*(?:<class\ '{_NAME}'>|{_NAME}
+    |(?:None\s*\|\s*)?{_NAME}(?:\s*\|\s*None)?
+    |(?:[\w.]+\.)?(?:Optional|Union)\[\s*(?:None(?:Type)?\s*,\s*)?{_NAME}(?:\s*,\s*None(?:Type)?)?\s*\])\W*""",
+    re.VERBOSE,
+)
 _CO_GENERATOR = 0x20
 """The flag of a generator function's code. `inspect` knows it too, but each process would import all of that."""
 
@@ -44,7 +52,7 @@ class Function:
 
 def takes_function(annotation: str) -> bool:
     """Whether a param of this annotation is a function: it is, or may be, a `Function`, and nothing made of them."""
-    return any(part.strip().rpartition(".")[2] == "Function" for part in annotation.split("|"))
+    return _FUNCTION.fullmatch(annotation) is not None
 
 
 def load_function(value: Any, *, param: str) -> Function:

@@ -160,7 +160,8 @@ class Collector(Role):
         """What was not completed keeps another name, so that nobody takes it for the whole; an empty file goes."""
         if self._lines is None or self._lines.closed:
             return
-        self._lines.close()
+        with contextlib.suppress(OSError):  # the disk is full, of which the role has failed
+            self._lines.close()
         partial = self._partial_path()
         if partial.stat().st_size:
             print(f"incomplete: {self.handled} items are in {partial.name}")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import typing
+
 import pytest
 
-from roles.kit.calls import SetupError, load_function, takes_function
+from roles.kit.calls import Function, SetupError, load_function, takes_function
 
 
 def test_a_plain_function_gives_one_result_none_included() -> None:
@@ -35,7 +37,9 @@ def test_what_is_not_there_is_told(name: str, text: str) -> None:
 @pytest.mark.parametrize(
     ("annotation", "wanted"),
     [("Function", True), ("Function | None", True), ("kit.Function | None", True), ("FunctionTable", False),
-     ("list[Function]", False), ("str | None", False)],
+     ("list[Function]", False), ("dict[str, Function]", False), ("str | None", False), ("Optional[Function]", True),
+     ("Union[Function, None]", True), ("'Function'", True), ("None | Function", True),
+     (str(Function), True), (str(Function | None), True), (str(typing.Optional[Function]), True)],  # noqa: UP045
 )  # fmt: skip
 def test_a_param_takes_a_function_where_it_is_one(annotation, wanted):
     assert takes_function(annotation) is wanted
