@@ -238,8 +238,6 @@ class Runner:
         for failed in unlaunched:
             self._feed(failed)
         self._take_news()
-        for request in self._reception.hear():
-            self._feed(events.Asked(at_s=self._clock(), request=request))
         now_s = self._clock()
         if self._timeout_s is not None and now_s >= self._timeout_s:
             self._feed(events.TimedOut(at_s=now_s, timeout_s=self._timeout_s))
@@ -250,6 +248,9 @@ class Runner:
             self._read_due_s = self._clock() + self._coordinator.wants_slots_every_s
         else:
             self._feed(events.Tick(at_s=now_s))
+        # After the reading: one who has just taken a run over knows no counts before.
+        for request in self._reception.hear():
+            self._feed(events.Asked(at_s=self._clock(), request=request))
 
     def _wait(self) -> None:
         longest_s = _REACH_EVERY_S if self._unreached else _LONGEST_WAIT_S

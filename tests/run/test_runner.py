@@ -3,6 +3,7 @@
 import errno
 import os
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from orchestrator.run import events
 from orchestrator.run.commands import Launch, Tell
 from orchestrator.run.coordinator import Phase
 from orchestrator.run.plan import Plan
+from orchestrator.run.requests import Look
 from orchestrator.run.runner import Runner
 from roles.kit.messages import Finished, Hello, Message, Stop
 from roles.kit.slot import Reading, State
@@ -223,3 +225,18 @@ def test_a_launch_that_fails_is_told_when_all_else_has_been_done() -> None:
     assert recorder.told == []
     (failed,) = one._unlaunched
     assert failed.text == "cannot start first: /s/slots cannot grow: full (make room there)"
+
+
+def test_the_slots_are_read_before_a_question_is_answered() -> None:
+    """A coordinator that has just taken a run over would tell that nothing has been counted."""
+    machine, recorder = Machine(), Recorder()
+    one = runner(machine, recorder)
+    told: list[str] = []
+    recorder.handle = lambda event: told.append(type(event).__name__) or ()  # type: ignore[method-assign,assignment,func-returns-value]
+    recorder.wants_slots_every_s = 1.0  # type: ignore[attr-defined]
+    one._poller = SimpleNamespace(poll=lambda _: [])
+    one._interrupts = SimpleNamespace(take=list)
+    one._reception = SimpleNamespace(hear=lambda: [Look(ticket="t")])
+    one._states_due_s = 1e9
+    one._go_round()
+    assert told == ["Read", "Asked"]
