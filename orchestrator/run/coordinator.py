@@ -312,14 +312,14 @@ class Coordinator:
             return
         overdue = self._launcher.overdue
         if overdue:
-            self._tell_overdue(overdue, self._launcher.waited_s)
+            for member in overdue:
+                self._tell_overdue(member, self._launcher.waited_s)
             self._crew_away()
 
-    def _tell_overdue(self, members: list[Member], waited_s: float) -> None:
-        for member in members:
-            after = f"{waited_s:.{1 if waited_s < 1 else 0}f} s"
-            text = f"not ready after {after}: {self._launcher.what_is_missing(member)}"
-            self._crew.problem("not_ready", text, process=member.name, where=f"nodes.{member.spec.node}")
+    def _tell_overdue(self, member: Member, waited_s: float) -> None:
+        after = f"{waited_s:.{1 if waited_s < 1 else 0}f} s"
+        text = f"not ready after {after}: {self._launcher.what_is_missing(member)}"
+        self._crew.problem("not_ready", text, process=member.name, where=f"nodes.{member.spec.node}")
 
     def _work(self) -> None:
         crew, plan = self._crew, self._crew.plan
@@ -329,7 +329,7 @@ class Coordinator:
         overdue = self._joining.overdue
         if overdue and self._cut_s is None:
             for member in overdue:
-                self._tell_overdue([member], member.spec.ready_within_s)
+                self._tell_overdue(member, member.spec.ready_within_s)
             self._begin_failing()
         if self.phase is Phase.DRAINING and self._cut_s is None:
             for member in self._endings.reluctant(self._draining_s):

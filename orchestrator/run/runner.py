@@ -254,11 +254,8 @@ class Runner:
 
     def _wait(self) -> None:
         longest_s = _REACH_EVERY_S if self._unreached else _LONGEST_WAIT_S
-        wait_s = (
-            0.0
-            if self._exits or self._unlaunched
-            else min(max(0.0, self._read_due_s - self._clock()), longest_s)
-        )
+        has_news = bool(self._exits or self._unlaunched)
+        wait_s = 0.0 if has_news else min(max(0.0, self._read_due_s - self._clock()), longest_s)
         self._poller.poll(int(wait_s * 1000) + 1)
 
     def _take_news(self) -> None:

@@ -90,10 +90,13 @@ def _of_file(file: str) -> Iterator[Live]:
 def _in_folder(folder: Path) -> Iterator[Live]:
     for path in (folder / LIVE, *folder.glob(f"*/{LIVE}")):
         live = read_live(path)
-        # The private directory of a run holds the same; it is no record, and who names TMPDIR does not mean them all.
-        is_record = live is not None and Path(live.run_dir).resolve() == path.parent.resolve()
-        if live is not None and is_record and _is_ours(live) and is_alive(live):
+        if live is not None and _is_kept_in(path.parent, live) and _is_ours(live) and is_alive(live):
             yield live
+
+
+def _is_kept_in(folder: Path, live: Live) -> bool:
+    """Whether that is the run's record. Its private directory holds the same, and who names TMPDIR does not mean it."""
+    return Path(live.run_dir).resolve() == folder.resolve()
 
 
 def _is_ours(live: Live) -> bool:

@@ -9,13 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-_NAME = r"(?:[\w.]+\.)?Function"
-_FUNCTION = re.compile(
-    rf"""\W*(?:<class\ '{_NAME}'>|{_NAME}
-    |(?:None\s*\|\s*)?{_NAME}(?:\s*\|\s*None)?
-    |(?:[\w.]+\.)?(?:Optional|Union)\[\s*(?:None(?:Type)?\s*,\s*)?{_NAME}(?:\s*,\s*None(?:Type)?)?\s*\])\W*""",
-    re.VERBOSE,
-)
+_JOINS = re.compile(r"\b(?:Optional|Union)\[")
+_ARGUMENTS = re.compile(r"\[[^\[\]]*\]")
 _CO_GENERATOR = 0x20
 """The flag of a generator function's code. `inspect` knows it too, but each process would import all of that."""
 
@@ -51,8 +46,11 @@ class Function:
 
 
 def takes_function(annotation: str) -> bool:
-    """Whether a param of this annotation is a function: it is, or may be, a `Function`, and nothing made of them."""
-    return _FUNCTION.fullmatch(annotation) is not None
+    """Whether one of the annotation's alternatives is a `Function`; one that is made of them is not."""
+    alternatives, found = _JOINS.sub("|", annotation), 1
+    while found:
+        alternatives, found = _ARGUMENTS.subn("", alternatives)
+    return re.search(r"\bFunction\b", alternatives) is not None
 
 
 def load_function(value: Any, *, param: str) -> Function:

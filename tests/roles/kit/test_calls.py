@@ -37,7 +37,8 @@ def test_what_is_not_there_is_told(name: str, text: str) -> None:
 @pytest.mark.parametrize(
     ("annotation", "wanted"),
     [("Function", True), ("Function | None", True), ("kit.Function | None", True), ("FunctionTable", False),
-     ("list[Function]", False), ("dict[str, Function]", False), ("str | None", False), ("Optional[Function]", True),
+     ("list[Function]", False), ("dict[str, Function]", False), ("dict[str, list[Function]] | None", False), ("Optional[list[Function]]", False),
+     ("list[str] | Function", True), ("str | None", False), ("Optional[Function]", True),
      ("Union[Function, None]", True), ("'Function'", True), ("None | Function", True),
      (str(Function), True), (str(Function | None), True), (str(typing.Optional[Function]), True)],  # noqa: UP045
 )  # fmt: skip
