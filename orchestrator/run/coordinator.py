@@ -104,6 +104,8 @@ class Coordinator:
                 self._reports.take(event, interrupted=self._interrupted is not None)
             case events.Read():
                 self._read(event)
+            case events.Away():
+                self._crew.note_absence(event.for_s)
             case events.Interrupted():
                 self._interrupt(event.signal)
             case events.Asked():
@@ -354,7 +356,7 @@ class Coordinator:
             self._drained_s = self._crew.now_s
         if not any(True for _ in self._crew.roles()):
             return self.phase is Phase.DRAINING
-        return self._crew.now_s - self._drained_s >= max(member.spec.stop_grace_s for member in awaited)
+        return self._crew.attended_s(self._drained_s) >= max(member.spec.stop_grace_s for member in awaited)
 
     def _end(self) -> None:
         crew = self._crew

@@ -68,13 +68,13 @@ class Endings:
 
         One that has come again since has it from then on: it may have to give again what was not acknowledged.
         """
-        now_s = self._crew.now_s
+        attended_s = self._crew.attended_s
         return [
             m
             for m in self._sources
             if m.in_place_s is not None
             and not (m.quiet or m.waits)
-            and now_s - max(told_s, m.in_place_s, m.waited_s) >= m.spec.stop_grace_s
+            and attended_s(max(told_s, m.in_place_s, m.waited_s)) >= m.spec.stop_grace_s
         ]
 
     def resting_for_s(self) -> float | None:
@@ -88,7 +88,7 @@ class Endings:
         unseen = [member for member in self._crew.members.values() if not member.spec.is_role]
         if any(not member.over and not member.stopped for member in unseen):
             return None
-        return self._crew.now_s - max(member.changed_s for member in self._crew.roles())
+        return self._crew.attended_s(max(member.changed_s for member in self._crew.roles()))
 
     def give_up(self) -> None:
         """End every stream as it stands: what is not received by now never will be."""

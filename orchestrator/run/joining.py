@@ -161,11 +161,12 @@ class Joining:
     def overdue(self) -> list[Member]:
         """Those whose time to come into place has passed."""
         waiting = [self._crew.members[name] for name in self._awaited]
-        now_s = self._crew.now_s
+        attended_s = self._crew.attended_s
         return [
             member
             for member in waiting
-            if not member.part_is_done and now_s - self._since_s[member.name] >= member.spec.ready_within_s
+            if not member.part_is_done
+            and attended_s(self._since_s[member.name]) >= member.spec.ready_within_s
         ]
 
     def _launch(self, member: Member) -> None:

@@ -151,8 +151,8 @@ class Launcher:
 
     @property
     def waited_s(self) -> float:
-        """How long ago the last process was launched."""
-        return self._crew.now_s - self._awaited_since_s
+        """How long ago the last process was launched, as far as somebody looked."""
+        return self._crew.attended_s(self._awaited_since_s)
 
     @property
     def overdue(self) -> list[Member]:

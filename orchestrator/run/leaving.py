@@ -116,7 +116,7 @@ class Leave:
 
     def _stands_still(self, members: Iterable[Member], grace_s: float) -> bool:
         changed_s = max([self._since_s, *(member.changed_s for member in members)])
-        return self._crew.now_s - changed_s >= grace_s
+        return self._crew.attended_s(changed_s) >= grace_s
 
     def _concerns(self, book: Book) -> bool:
         """Somebody who leaves takes from it, passes it on, or owes its replies."""

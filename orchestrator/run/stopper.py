@@ -71,7 +71,7 @@ def see_off(crew: Crew, member: Member, *, hurried: bool = False) -> None:
         if member.spec.command:
             crew.signal(member, "SIGTERM")
         return
-    told_s = crew.now_s - member.stop_told_s
+    told_s = crew.attended_s(member.stop_told_s)
     grace_s = min(member.spec.stop_grace_s, GRACE_AFTER_FAILURE_S) if hurried else member.spec.stop_grace_s
     if told_s >= grace_s:
         crew.signal(member, "SIGTERM")

@@ -252,11 +252,12 @@ class Control:
             self.note_usage(since_ns)
         words[WAIT_SINCE_NS] = since_ns
         words[STATE] = state | port_index << 8
-        zmq.zmq_poll(pollees, timeout_ms)
+        ready = zmq.zmq_poll(pollees, timeout_ms)
         words[STATE] = State.RUNNING
         words[WAITED_NS] += time.monotonic_ns() - since_ns
         words[WAIT_SINCE_NS] = 0
-        if words[BELL] != self.heard:
+        # Who rings the bell may be held up before it does so, and whoever came back for the message would spin.
+        if words[BELL] != self.heard or any(socket is self.socket for socket, _ in ready):
             self.hear()
 
     def _not_flushed(self) -> list[Pollee]:

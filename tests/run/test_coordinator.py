@@ -12,7 +12,7 @@ from orchestrator.run import events
 from orchestrator.run.coordinator import SIGTERM_DRAINS_WITHIN_S
 from orchestrator.run.plan import Plan
 from orchestrator.run.requests import Down
-from roles.kit.messages import Go, Stop
+from roles.kit.messages import Connect, Go, Stop
 
 PIPELINE = """
 version: 1
@@ -205,6 +205,48 @@ def test_nobody_ready_in_time_is_named_and_nothing_is_sent() -> None:
     assert told.startswith("not ready after 10 s: worker-2 has not finished its handshake with tasks (ipc://")
     assert "and has not finished its handshake with results (ipc://" in told
     assert not [message for _, message in drive.world.told if isinstance(message, Go)]
+
+
+@pytest.mark.parametrize("away_s", [11.0, 3600.0])
+def test_while_nobody_looks_nobody_is_late(away_s: float) -> None:
+    """The coordinator was stopped while its processes came into place, and again while they finished."""
+    drive = Drive(PLANS["pipeline"], 1, messages_each=50)
+    drive.feed(events.Began(at_s=0.0))
+
+    def be_away() -> None:
+        drive.now_s += away_s
+        drive.feed(events.Away(at_s=drive.now_s, for_s=away_s))
+        drive.feed(events.Tick(at_s=drive.now_s))
+        assert not drive.published(events.ProblemFound)
+
+    while not any(isinstance(message, Connect) for _, message in drive.world.told):
+        drive.go_on()
+    be_away()
+    while not drive.published(events.RunReady):
+        drive.go_on()
+    drive.feed(events.Interrupted(at_s=drive.now_s, signal="SIGINT"))
+    be_away()
+    while not any(isinstance(message, Stop) for _, message in drive.world.told):
+        drive.go_on()
+    be_away()
+    assert drive.run().exit_code == 130
+    assert [ended.signal for ended in drive.published(events.ProcessEnded) if ended.signal] == []
+
+
+def test_who_is_late_was_looked_for_all_the_time() -> None:
+    """An absence is excused once: what is left of one's time begins to run again."""
+    drive, away = Drive(PLANS["pipeline"], 1), False
+    deaf = drive.world.processes["worker-2"]
+    drive.feed(events.Began(at_s=0.0))
+    while not drive.published(events.RunEnded):
+        deaf.step = "bound" if deaf.step == "connecting" else deaf.step
+        if deaf.step == "bound" and not away:
+            away = True
+            drive.now_s += 60
+            drive.feed(events.Away(at_s=drive.now_s, for_s=60))
+        drive.go_on()
+    (told,) = [event.text for event in drive.published(events.ProblemFound)]
+    assert told.startswith("not ready after 10 s: worker-2 has not finished its handshake with tasks (ipc://")
 
 
 def test_stop_goes_in_reverse_launch_order() -> None:

@@ -80,6 +80,26 @@ def test_that_somebody_has_joined_is_passed_on(told: Callable[[messages.Down], C
     assert times == [1]
 
 
+def test_who_waits_hears_what_has_come_though_the_bell_has_not_rung(slots: SlotFile) -> None:
+    """Whoever sends the message may be held up before it rings; not to hear it would be to spin until then."""
+    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    orchestrator, process, other = (context.socket(zmq.DEALER) for _ in range(3))
+    orchestrator.bind("inproc://control")
+    process.connect("inproc://control")
+    control = Control(process, slots.words(0))
+    try:
+        for pollees in ([(process, zmq.POLLIN)], [(process, zmq.POLLIN), (other, zmq.POLLIN)]):
+            orchestrator.send(messages.encode(messages.Joined()))
+            control.wait(pollees, State.RECEIVING, 0, DEADLINE_MS)
+            assert not process.poll(0)
+        slots.ring(0)
+        assert control.heard == 2  # the second ring is still to come, and until then it looks
+        slots.ring(0)
+        assert control.heard == slots.bell(0)
+    finally:
+        context.destroy(linger=0)
+
+
 def test_where_to_connect_is_kept_with_who_is_late(told: Callable[[messages.Down], Control]) -> None:
     control = told(messages.Connect(addresses={"a": ["x", "y"]}, late=["y"]))
     assert control.addresses == {"a": ["x", "y"]}
