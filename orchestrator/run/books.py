@@ -197,7 +197,7 @@ class Book:
         times = [m.counted_s if m.name in woken else m.changed_s for m in self.members()]
         since_s = max(times, default=0.0)
         waits = all(m.receives_at(port) for m, port in receivers)
-        return waits and self._crew.now_s - since_s >= seconds
+        return waits and self._crew.attended_s(since_s) >= seconds
 
     def close(self) -> None:
         """Close the book with what it says now.

@@ -151,7 +151,7 @@ class Deliveries:
             if not isinstance(book, TasksBook) or book.closed or not book.nobody_takes:
                 continue
             counted_s = max((member.counted_s for member in self._crew.members.values()), default=0.0)
-            if self._crew.now_s - counted_s >= self._crew.plan.settle_s:
+            if self._crew.attended_s(counted_s) >= self._crew.plan.settle_s:
                 for member, port in book.senders:
                     self._crew.tell(member, End(port=port))
 

@@ -149,7 +149,7 @@ class _Cycle:
         if book.plan.kind == "counted":
             return book.balances
         since_s = max(member.changed_s for member in book.members())
-        return self._crew.now_s - since_s >= self._crew.plan.settle_s
+        return self._crew.attended_s(since_s) >= self._crew.plan.settle_s
 
     def _rests(self) -> bool:
         waiting = all(member.quiet or member.reading.state is State.RECEIVING for member in self._members)

@@ -161,7 +161,7 @@ class Leave:
 
     def _part(self) -> bool:
         """Everyone who may still think that they are there has seen them go, or will never tell."""
-        waited_s = self._crew.now_s - self._since_s
+        waited_s = self._crew.attended_s(self._since_s)
         if any(book.conduits for book in (*self._fed, *self._outward)) and waited_s < BEHIND_A_PROXY_S:
             return False
         waiting = [

@@ -207,6 +207,25 @@ def test_nobody_ready_in_time_is_named_and_nothing_is_sent() -> None:
     assert not [message for _, message in drive.world.told if isinstance(message, Go)]
 
 
+@pytest.mark.parametrize("name", PLANS)
+@pytest.mark.parametrize("block", seeds(4, few=2))
+def test_a_run_that_stands_still_now_and_then_passes(name: str, block: int) -> None:
+    """The whole machine stands still, and of all that runs on it the coordinator is the first to go on."""
+
+    def stand_still(drive: Drive) -> None:
+        drive.now_s += 20
+        drive.feed(events.Away(at_s=drive.now_s, for_s=20), drive.world.read(drive.now_s))
+
+    for seed in range(block * 50, block * 50 + 50):
+        steps = random.Random(seed).sample(range(160), 8)
+        drive = Drive(PLANS[name], seed, at_step=dict.fromkeys(steps, stand_still))
+        ended = drive.run()
+        sound(drive, ended)
+        assert ended.verdict == "passed", (seed, drive.published(events.ProblemFound))
+        assert all(not event.lost and not event.unread for event in drive.published(events.BookClosed)), seed
+        assert {e.outcome for e in drive.published(events.ProcessEnded)} == {"finished"}, seed
+
+
 @pytest.mark.parametrize("away_s", [11.0, 3600.0])
 def test_while_nobody_looks_nobody_is_late(away_s: float) -> None:
     """The coordinator was stopped while its processes came into place, and again while they finished."""
