@@ -30,6 +30,7 @@ PURE = {
         f"orchestrator.run.{name}"
         for name in (
             "addresses",
+            "attention",
             "bookkeeping",
             "books",
             "changing",

@@ -81,7 +81,7 @@ class Coordinator:
         self._desk = Desk(self._crew, self._changes, self._go_down)
         self._stopper = Stopper(self._crew)
         self._went_s: float | None = None
-        self._cut_s: float | None = None
+        self._cut_since_s: float | None = None
         self._draining_s = 0.0
         self._drained_s: float | None = None
         self._drain_due_s: float | None = None
@@ -93,7 +93,7 @@ class Coordinator:
 
         Events of one process come in the order in which they happened.
         """
-        self._crew.now_s = max(self._crew.now_s, event.at_s)
+        self._crew.come_to(event.at_s)
         if self.phase is Phase.OVER:
             return ()
         match event:
@@ -104,8 +104,6 @@ class Coordinator:
                 self._reports.take(event, interrupted=self._interrupted is not None)
             case events.Read():
                 self._read(event)
-            case events.Away():
-                self._crew.note_absence(event.for_s)
             case events.Interrupted():
                 self._interrupt(event.signal)
             case events.Asked():
@@ -156,7 +154,7 @@ class Coordinator:
             self._joining.call_off()
             self._endings.finish_sources()
         if found.draining == "failure":
-            self._cut_s = crew.now_s + DRAIN_AFTER_FAILURE_S
+            self._cut_since_s = crew.now_s
         elif crew.failing and not found.draining:
             self._begin_failing()
         self._advance(timed=False)
@@ -236,7 +234,7 @@ class Coordinator:
         nobody_stopped = not any(member.stopped for member in members)
         missed = [m for m in members if m.has_lost_its_way]
         gone = nobody_stopped and not all(makes_good(self._books, member) for member in missed)
-        if self._cut_s is not None or gone:
+        if self._cut_since_s is not None or gone:
             if resting_s >= self._crew.plan.settle_s:
                 self._endings.give_up()
         elif resting_s >= self._crew.plan.stall_s:
@@ -268,8 +266,8 @@ class Coordinator:
     def _begin_failing(self) -> None:
         if self.phase is Phase.STARTING:
             self._crew_away()
-        elif self.phase < Phase.STOPPING and self._cut_s is None:
-            self._cut_s = self._crew.now_s + DRAIN_AFTER_FAILURE_S
+        elif self.phase < Phase.STOPPING and self._cut_since_s is None:
+            self._cut_since_s = self._crew.now_s
             self._drain("failure")
 
     def _drain(self, why: str) -> None:
@@ -329,22 +327,22 @@ class Coordinator:
         if due_s is not None and crew.now_s >= due_s and self.phase is Phase.WORKING:
             self._drain("duration")
         overdue = self._joining.overdue
-        if overdue and self._cut_s is None:
+        if overdue and self._cut_since_s is None:
             for member in overdue:
                 self._tell_overdue(member, member.spec.ready_within_s)
             self._begin_failing()
-        if self.phase is Phase.DRAINING and self._cut_s is None:
+        if self.phase is Phase.DRAINING and self._cut_since_s is None:
             for member in self._endings.reluctant(self._draining_s):
                 text = f"{member.name} did not finish within {member.spec.stop_grace_s:g} s of being asked to"
                 self._crew.fail("failed", text, member)
                 self._begin_failing()
         if self._drain_due_s is not None and crew.now_s >= self._drain_due_s:
             self._break_off("SIGTERM")
-        elif self._cut_s is not None and crew.now_s >= self._cut_s:
+        elif self._cut_since_s is not None and crew.attended_s(self._cut_since_s) >= DRAIN_AFTER_FAILURE_S:
             self._crew_away()
         elif all(member.quiet for member in crew.roles()) and self._commands_are_done():
             self._come_to_the_stop()
-            if self._cut_s is not None:
+            if self._cut_since_s is not None:
                 self._stopper.hurry()
 
     def _commands_are_done(self) -> bool:

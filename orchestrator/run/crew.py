@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import bisect
 from collections.abc import Iterable, Iterator
-from operator import itemgetter
 from typing import Literal
 
+from orchestrator.run.attention import Attention
 from orchestrator.run.commands import Command, Launch, Publish, Signal, SignalName, Tell
 from orchestrator.run.events import Known, ProblemFound, ProcessBegan
 from orchestrator.run.member import NEXT, Member, Step
@@ -31,19 +30,17 @@ class Crew:
         self.failing = False
         self._commands: list[Command] = []
         self._number = 0
-        self._absences: list[tuple[float, float]] = [(0.0, 0.0)]
+        self._attention = Attention()
 
-    def note_absence(self, for_s: float) -> None:
-        """Until now, and for so long, nobody has looked after the processes."""
-        self._absences.append((self.now_s, self._absences[-1][1] + for_s))
+    def come_to(self, at_s: float) -> None:
+        """An event happens at that time, or earlier."""
+        if at_s > self.now_s:
+            self._attention.step(self.now_s, at_s)
+            self.now_s = at_s
 
     def attended_s(self, since_s: float) -> float:
-        """How long ago that is, without the time in which nobody looked: what has come meanwhile is not read yet.
-
-        Whatever held the coordinator up may have held up the processes as well, so none is blamed for that time.
-        """
-        before = bisect.bisect_right(self._absences, since_s, key=itemgetter(0)) - 1
-        return self.now_s - since_s - (self._absences[-1][1] - self._absences[max(0, before)][1])
+        """How long ago that is, without the time in which nobody looked after the processes."""
+        return self._attention.attended_s(self.now_s) - self._attention.attended_s(since_s)
 
     def next_number(self) -> int:
         """A number that was not given before."""

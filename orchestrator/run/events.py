@@ -102,12 +102,6 @@ class Tick(Event, frozen=True, kw_only=True):
     """Time has passed."""
 
 
-class Away(Event, frozen=True, kw_only=True):
-    """For so long the coordinator itself has not run: stopped, starved, or held up by a disk."""
-
-    for_s: float
-
-
 # What the coordinator makes known.
 
 

@@ -16,10 +16,6 @@ from orchestrator.run.events import ProcessHung
 from orchestrator.run.member import Member, Step
 from roles.kit.slot import Count, State
 
-LONGEST_STEP_S = 2.0
-"""No more is counted from one reading to the next: where nobody has looked for longer, the processes may have stood
-still as the coordinator did."""
-
 
 @dataclass(slots=True)
 class _Still:
@@ -42,8 +38,7 @@ class Hanging:
 
     def look(self) -> None:
         """End those that have been at one item for too long."""
-        now_s = self._crew.now_s
-        step_s, self._looked_s = min(now_s - self._looked_s, LONGEST_STEP_S), now_s
+        step_s, self._looked_s = self._crew.attended_s(self._looked_s), self._crew.now_s
         for member in self._crew.members.values():
             timeout_s = member.spec.task_timeout_s
             if timeout_s is None:

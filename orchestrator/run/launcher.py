@@ -37,7 +37,7 @@ class Launcher:
         self._not_ready = {member.name for member in crew.roles() if not member.joins}
         self._unconnected: dict[str, Member] = {}
         self._due: list[tuple[float, Member]] = []
-        self._go_from_s = 0.0
+        self._back_s: float | None = None
         self._externals = [member for member in crew.members.values() if member.spec.external]
         self._least_patience_s = min((self._patience_s(member) for member in crew.roles()), default=0.0)
 
@@ -53,7 +53,8 @@ class Launcher:
         self._launch_some()
         self._launch_again()
         in_place = not self.launching and all(self._is_excused(name) for name in self._not_ready)
-        if in_place and self._crew.now_s >= self._go_from_s:
+        settled = self._back_s is None or self._crew.attended_s(self._back_s) >= SETTLED_AFTER_S
+        if in_place and settled:
             self._go()
 
     def come_back(self, member: Member, away_s: float) -> None:
@@ -97,7 +98,7 @@ class Launcher:
         return sum(
             len(endpoints & {(one.endpoint, one.mode) for one in attachments(command)})
             for command in self._crew.commands()
-            if command.left_well and self._crew.now_s - command.changed_s >= self._crew.plan.settle_s
+            if command.left_well and self._crew.attended_s(command.changed_s) >= self._crew.plan.settle_s
         )
 
     def launched(self, member: Member) -> None:
@@ -120,7 +121,7 @@ class Launcher:
         """All connections of a process are in place."""
         self._not_ready.discard(member.name)
         if member.was_restarted:
-            self._go_from_s = self._crew.now_s + SETTLED_AFTER_S
+            self._back_s = self._crew.now_s
 
     def resume(self, back_s: dict[str, float]) -> None:
         """Go on with a launch that was cut off, from how far each member has come; `back_s` are to come again then."""

@@ -33,9 +33,8 @@ from roles.kit.slot import Reading, SlotFile, State
 from roles.kit.spec import Place, ProcessSpec
 
 Observer = Callable[[events.Known], None]
-_LONGEST_WAIT_S = 0.25
-_AWAY_S = 1.0
-"""A round that lasts for longer, without its wait, is one in which nobody has looked after the processes."""
+_LONGEST_WAIT_S = 0.15
+"""Less than `LONGEST_STEP_S` of `orchestrator.run.attention`, so that to wait is not to be away."""
 
 _LAST_WORD_WITHIN_S = 1.0
 _REACH_EVERY_S = 0.02
@@ -171,7 +170,6 @@ class Runner:
         self._states_due_s = _STATES_EVERY_S
         self._timeout_s: float | None = None
         self._ended: events.RunEnded | None = None
-        self._looked_s = 0.0
 
     def run(self, timeout_s: float | None = None, *, past: Sequence[events.Known] = ()) -> events.RunEnded:
         """Go round until the coordinator says that the run is over; `past` is what is known of it already."""
@@ -193,7 +191,6 @@ class Runner:
                 self._take_over(past)
             else:
                 self._feed(events.Began(at_s=0.0))
-            self._looked_s = self._clock()
             while self._coordinator.phase is not Phase.OVER:
                 self._go_round()
         if self._ended is None:
@@ -235,7 +232,7 @@ class Runner:
             self._carry_out(command)
 
     def _go_round(self) -> None:
-        self._note_absence(self._wait())
+        self._wait()
         for name in self._interrupts.take():
             self._feed(events.Interrupted(at_s=self._clock(), signal=name))
         self._reach()
@@ -257,19 +254,11 @@ class Runner:
         for request in self._reception.hear():
             self._feed(events.Asked(at_s=self._clock(), request=request))
 
-    def _wait(self) -> float:
-        """Wait for news; how long that might take."""
+    def _wait(self) -> None:
         longest_s = _REACH_EVERY_S if self._unreached else _LONGEST_WAIT_S
         has_news = bool(self._exits or self._unlaunched)
         wait_s = 0.0 if has_news else min(max(0.0, self._read_due_s - self._clock()), longest_s)
         self._poller.poll(int(wait_s * 1000) + 1)
-        return wait_s
-
-    def _note_absence(self, wait_s: float) -> None:
-        before_s, self._looked_s = self._looked_s, self._clock()
-        away_s = self._looked_s - before_s - wait_s
-        if away_s > _AWAY_S:
-            self._feed(events.Away(at_s=self._looked_s, for_s=away_s))
 
     def _take_news(self) -> None:
         """What a process says comes after its launch and before its end, whichever is seen first.

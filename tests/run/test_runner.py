@@ -227,19 +227,6 @@ def test_a_launch_that_fails_is_told_when_all_else_has_been_done() -> None:
     assert failed.text == "cannot start first: /s/slots cannot grow: full (make room there)"
 
 
-@pytest.mark.parametrize("held_up", [0.0, 0.9, 1.5, 20.0])
-def test_a_round_that_took_far_too_long_is_told_as_an_absence(held_up: float) -> None:
-    """Its wait is none, however long that is."""
-    told: list[Any] = []
-    one = runner(Machine(), Recorder())
-    one._coordinator = SimpleNamespace(handle=lambda event: (told.append(event), ())[1])
-    one._looked_s = 100.0
-    one._clock = lambda: 100.2 + held_up
-    one._note_absence(0.2)
-    one._note_absence(0.0)
-    assert [event.for_s for event in told] == ([pytest.approx(held_up)] if held_up > 1 else [])
-
-
 def test_the_slots_are_read_before_a_question_is_answered() -> None:
     """A coordinator that has just taken a run over would tell that nothing has been counted."""
     machine, recorder = Machine(), Recorder()

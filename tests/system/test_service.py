@@ -64,8 +64,11 @@ def test_a_service_is_brought_up_looked_at_changed_and_taken_down(project):
     assert outcome.exit_code == 0, outcome.stderr
     assert outcome.summary["verdict"] == "passed"
     links = outcome.links
-    assert links["tasks"]["received"] == links["results"]["sent"] == links["results"]["received"]
-    assert links["tasks"]["sent"] - links["tasks"]["received"] == links["tasks"]["lost"]
+    for link in (
+        links["tasks"],
+        links["results"],
+    ):  # the killed worker may have had some of both in its sockets
+        assert link["sent"] - link["received"] == link["lost"]
     assert outcome.processes["worker-2"]["restarts"] == 1
     assert [life["signal"] for life in outcome.processes["worker-2"]["lives"]] == ["SIGKILL", None]
     assert {path.name for path in (service.run_dir / "logs").iterdir()} >= {"sink-1.log", "worker-6.log"}
