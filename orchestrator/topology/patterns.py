@@ -80,11 +80,13 @@ class _Reader:
         self._pattern = pattern
         self._tree = tree
         self._shape_of = shape_of
-        here = [path[2:] for path in gone if path[:2] == self._path]
+        here = [path[2:] for path in gone if path[:2] == self._path and path != self._path]
         self._damaged = {str(path[1]) for path in here if path[0] == "nodes" and len(path) > 1}
         self._lost = {str(path[1]) for path in here if path[0] in ("nodes", "endpoints") and len(path) == 2}
-        # What had to go at the level of the pattern may have been a misspelt `nodes` or `endpoints`.
-        self._names_known = not any(len(path) == 1 and path[0] not in _NAMELESS for path in here)
+        # What had to go at the level of the pattern may have been a misspelt `nodes` or `endpoints`; and where its name
+        # stands twice, and one of the two cannot be read, that may have had them.
+        misspelt = any(len(path) == 1 and path[0] not in _NAMELESS for path in here)
+        self._names_known = not misspelt and self._path not in gone
         self._pattern_damaged = not self._names_known or any(path[0] == "endpoints" for path in here)
         self._faults_damaged = any(path[0] == "faults" for path in here)
         self._endpoints_lost = not pattern.endpoints and any(len(path) == 1 for path in here)

@@ -124,22 +124,39 @@ def test_a_source_that_hangs_at_its_next_item(project: Project) -> None:
     assert outcome.problems[0]["text"].startswith("ventilator-1 hung at item 11 for port 'tasks' for ")
 
 
+HANGS_ONCE_TOLD = """
+    import pathlib
+
+    def work(task):
+        if pathlib.Path("told").exists() and not pathlib.Path("hung").exists():
+            pathlib.Path("hung").write_text(str(task))
+            while True:
+                pass
+        return task
+"""
+
+
 def test_in_a_service_also_when_its_coordinator_was_killed_meanwhile(project: Project) -> None:
-    project.write("work.py", HANGS)
+    project.write("work.py", HANGS_ONCE_TOLD)
     project.topology(
         TOPOLOGY.format(endpoint="ipc", restart="restart: {policy: on-failure, backoff: 50ms}")
         .replace("count: 200", "count: 1000000")
         .replace("task_timeout: 1500ms", "task_timeout: 2s")
     )
     service = project.up()
-    wait_until((project.folder / "hung").exists, "somebody to hang")
-    os.kill(service.coordinator(), signal.SIGKILL)
+    coordinator = service.coordinator()
+    os.kill(coordinator, signal.SIGSTOP)  # or it might see it
+    project.write("told", "")
+    item = wait_until(
+        lambda: (project.folder / "hung").exists() and (project.folder / "hung").read_text(), "a hang"
+    )
+    os.kill(coordinator, signal.SIGKILL)
     hung = service.wait_for("ProcessHung")
     assert service.events("RunResumed")
     service.wait_for("ProcessLaunched", process=hung["process"], incarnation=1)
     outcome = service.down()
     assert outcome.exit_code == 0, outcome.stderr
-    assert 7 not in done(project)
+    assert int(item) not in done(project)
 
 
 STREAM = """
