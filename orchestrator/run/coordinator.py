@@ -131,7 +131,7 @@ class Coordinator:
             recall.take(event)
         found, crew = recall.found, self._crew
         crew.take_commands()  # all of it is known
-        crew.now_s = max(crew.now_s, at_s)
+        crew.come_to(at_s)
         crew.come_after(1 + sum(isinstance(event, events.RunResumed) for event in past))
         crew.publish(events.RunResumed(at_s=crew.now_s, pid=pid))
         self._went_s = found.went_s

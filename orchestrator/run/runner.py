@@ -16,6 +16,7 @@ import zmq
 from orchestrator.engines.base import Engine, EngineChoice, EngineError, Running
 from orchestrator.engines.stopped import stopped
 from orchestrator.run import events
+from orchestrator.run.attention import LONGEST_STEP_S
 from orchestrator.run.commands import Command, Keep, Launch, Publish, Reply, Signal, Tell
 from orchestrator.run.control import ControlChannel, UnguardedError, is_private
 from orchestrator.run.coordinator import Coordinator, Phase
@@ -33,8 +34,8 @@ from roles.kit.slot import Reading, SlotFile, State
 from roles.kit.spec import Place, ProcessSpec
 
 Observer = Callable[[events.Known], None]
-_LONGEST_WAIT_S = 0.15
-"""Less than `LONGEST_STEP_S` of `orchestrator.run.attention`, so that to wait is not to be away."""
+_LONGEST_WAIT_S = 0.75 * LONGEST_STEP_S
+"""To wait is not to be away."""
 
 _LAST_WORD_WITHIN_S = 1.0
 _REACH_EVERY_S = 0.02
