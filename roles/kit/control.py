@@ -232,10 +232,10 @@ class Control:
 
     def await_release(self, port: str, port_index: int) -> None:
         """Wait while a port is held; raises `Finish` once the role is to leave."""
-        while port in self.held:
-            if self.finishing:
-                raise Finish
+        while port in self.held and not self.finishing:
             self.wait([(self.socket, zmq.POLLIN)], State.SENDING, port_index)
+        if self.finishing:
+            raise Finish
 
     def wait(self, pollees: Sequence[Pollee], state: State, port_index: int, timeout_ms: int = -1) -> None:
         """Wait until one of `pollees`, the control channel or an outlet has news, the slot telling for what meanwhile.

@@ -10,7 +10,7 @@ import pytest
 import zmq
 
 from roles.kit import messages
-from roles.kit.control import Control
+from roles.kit.control import Control, Finish
 from roles.kit.slot import WAITED_NS, SlotFile, State
 
 DEADLINE_MS = 10_000
@@ -96,6 +96,22 @@ def test_who_waits_hears_what_has_come_though_the_bell_has_not_rung(slots: SlotF
             slots.ring(0)
     finally:
         context.destroy(linger=0)
+
+
+def test_who_is_to_leave_as_its_port_is_released_sends_no_more(
+    told: Callable[[messages.Down], Control],
+) -> None:
+    """Both come at once where a source leaves. Whoever is beside it leaves as well, and may not be there any more."""
+    control = told(messages.Hold(port="tasks", number=1))
+
+    def say_both(*_: object) -> None:
+        told(messages.Finish())
+        told(messages.Release(port="tasks"))
+
+    control.wait = say_both  # type: ignore[method-assign]
+    with pytest.raises(Finish):
+        control.await_release("tasks", 0)
+    assert not control.held
 
 
 def test_where_to_connect_is_kept_with_who_is_late(told: Callable[[messages.Down], Control]) -> None:
