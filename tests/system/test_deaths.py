@@ -104,6 +104,19 @@ def kill(run: Run, process: str) -> None:
     os.kill(run.pid(process), signal.SIGKILL)
 
 
+def stop_while_others_send(project: Project, run: Run, sink: str) -> None:
+    """Stop the sink (SIGSTOP) until results must lie before it: it is faster than its workers, and may have had all."""
+    os.kill(run.pid(sink), signal.SIGSTOP)
+    workers = [run.pid("worker-1"), run.pid("worker-2")]
+
+    def ahead() -> int:
+        done = sum(len(traces(project, pid)) for pid in workers)
+        return done - len(traces(project, run.pid(sink)))
+
+    # Each worker may not have sent its last one yet, and the sink may have one in hand.
+    wait_until(lambda: ahead() > len(workers) + 1, "results on their way to the sink")
+
+
 def check(project: Project, run: Run, victim: str, *, soon_s: float = SOON_S) -> Outcome:
     """The end that every death has in common."""
     outcome = run.outcome()
@@ -184,6 +197,8 @@ def test_killed_in_the_middle(project: Project, role: str) -> None:
     run = begin(project, scene, ENDLESS)
     open_gate(project, "start", "end")
     wait_for_traces(project, run, witness, 30)
+    if role == "sink":
+        stop_while_others_send(project, run, victim)
     kill(run, victim)
     outcome = check(project, run, victim)
     if role == "sink":
