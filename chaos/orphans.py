@@ -100,7 +100,7 @@ def kill_one(
     while (left := list(_living(marker))) and time.monotonic() - killed_s <= GONE_WITHIN_S:
         time.sleep(_LOOK_EVERY_S)
     if left:
-        _start_an_interpreter()
+        start_an_interpreter()
         left = list(_living(marker))
     gone_s = time.monotonic() - killed_s
     told = [_told(pid) for pid in left]
@@ -110,7 +110,7 @@ def kill_one(
     return moment, gone_s, told
 
 
-def _start_an_interpreter() -> None:
+def start_an_interpreter() -> None:
     """Who was being started when its parent died ends at the first thing it does: wait as long as that takes here.
 
     On a machine that is not overloaded it is some ten milliseconds.
