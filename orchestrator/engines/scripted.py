@@ -286,10 +286,10 @@ class ScriptedWorld:
         if book.replies:
             asker = process.askers.pop(0)
             targets = [target for target in targets if target[0] == asker]
-        elif not targets:
-            process.state = State.SENDING
-            return False
         own = next(port for node, port in book.senders if node == process.spec.node)
+        if not targets and not book.replies:
+            process.state, process.port = State.SENDING, own
+            return False
         process.sent[own] = process.sent.get(own, 0) + 1
         if targets:
             self._turn += 1

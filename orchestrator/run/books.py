@@ -67,6 +67,13 @@ class Book:
         return self.balances or not here or rests
 
     @property
+    def moves_slowly(self) -> bool:
+        """One end waits for room and the other for a message, so what is between them is on its way, as TCP allows."""
+        sends = any(member.sends_at(port) for member, port in self.senders if not member.quiet)
+        here = [(member, port) for member, port in self.receivers if not (member.quiet or member.paused)]
+        return sends and any(member.receives_at(port) for member, port in here)
+
+    @property
     def sending_is_over(self) -> bool:
         """No sender will send again: ours have finished, commands have exited.
 

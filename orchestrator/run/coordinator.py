@@ -235,7 +235,9 @@ class Coordinator:
         missed = [m for m in members if m.has_lost_its_way]
         gone = nobody_stopped and not all(makes_good(self._books, member) for member in missed)
         if self._cut_since_s is not None or gone:
-            if resting_s >= self._crew.plan.settle_s:
+            moves_slowly = any(book.moves_slowly for book in self._books)
+            patience_s = self._crew.plan.stall_s if moves_slowly else self._crew.plan.settle_s
+            if resting_s >= patience_s:
                 self._endings.give_up()
         elif resting_s >= self._crew.plan.stall_s:
             self._endings.tell_stall()

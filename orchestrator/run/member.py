@@ -207,6 +207,11 @@ class Member:
         waits_here = self.reading.state is State.RECEIVING and self.reading.port == port
         return waits_here and not self.stopped and not (self.paused and self.resumes)
 
+    def sends_at(self, port: str) -> bool:
+        """It waits for room for a message at this very port."""
+        waits_here = self.reading.state is State.SENDING and self.reading.port == port
+        return waits_here and not self.stopped and not self.paused
+
     @property
     def asks_again(self) -> bool:
         """It is a client that sends a request anew when no reply comes in time."""

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 
 import msgspec
 import pytest
 from run.world import Drive, plan_of
 from seeds import seeds
 
+from orchestrator.engines.scripted import ScriptedWorld
+from orchestrator.engines.scripted_process import Scripted
 from orchestrator.run import events
 from orchestrator.run.addresses import AddressBook, binds
 from orchestrator.run.crew import Crew
 from orchestrator.run.member import Step
 from orchestrator.run.plan import ExpectationPlan, FaultPlan, Plan
 from roles.kit.messages import Finish, Joined
+from roles.kit.slot import State
 
 PIPELINE = """
 version: 1
@@ -95,6 +99,35 @@ def test_a_killed_worker_fails_the_run_unless_that_is_expected(seed):
     sent = drive.world.processes["ventilator-1"].total("sent", "tasks")
     assert sent == 30
     assert drive.published(events.RunDraining) == []
+
+
+class SlowWire(ScriptedWorld):
+    """Once worker-2 is gone nothing comes out at the sink for three seconds, though its workers have filled the way."""
+
+    comes_s: float | None = None
+
+    def _work(self, process: Scripted) -> Callable[[float], list[events.Event]] | None:
+        if not self.processes["worker-2"].alive and self.comes_s is None:
+            self.comes_s = self._read_s + 3.0
+        if process.spec.name == "sink-1" and not process.in_hand and self._read_s < (self.comes_s or 0.0):
+            process.state, process.port = State.RECEIVING, "results"
+            return None
+        return super()._work(process)
+
+
+@EACH_SEED
+def test_what_is_slow_on_its_way_after_a_death_is_awaited(seed):
+    kill = fault("kill", "worker-2", when={"sink.received": 5})
+    plan = plan_with(
+        PIPELINE,
+        kill,
+        expects={"worker-2.exit_code": "== SIGKILL", "tasks.lost": ">= 0", "results.lost": "== 0"},
+    )
+    drive = Drive(plan, seed, messages_each=60, world_of=SlowWire)
+    ended = drive.run()
+    assert ended.verdict == "passed", f"seed {seed}: {problems(drive)}"
+    assert drive.world.processes["ventilator-1"].total("sent", "tasks") == 60, f"seed {seed}"
+    books_are_right(drive)
 
 
 def test_an_expectation_of_one_process_speaks_for_that_process_alone():
