@@ -24,7 +24,8 @@ Script = Callable[[Known], Answer | None]
 class FakeRun:
     """Found by its record from the moment it is made. Use it as a context manager; `asked` are the requests so far.
 
-    A service listens where supervisord would, too. `heard` is set when the first request has come.
+    A service listens where supervisord would, too. `heard` is set when the first request has come. One that has been
+    answered is answered the same when it comes again, as a run does.
     """
 
     def __init__(
@@ -63,7 +64,7 @@ class FakeRun:
             self._daemon.bind(str(self.sockets / SUPERVISOR_SOCKET))
             self._daemon.listen()
         self._thread.start()
-        assert self._bound.wait(10)
+        assert self._bound.wait(60)
         announce(self.live)
         return self
 
@@ -75,20 +76,23 @@ class FakeRun:
     def leave(self) -> None:
         """Listen no more, as one that was killed: the record stays."""
         self._stop.set()
-        self._thread.join(10)
+        self._thread.join(60)
         self._daemon.close()
 
     def _serve(self) -> None:
         with zmq.Context() as context:
             reception = Reception(context, reception_address(self.sockets))
             self._bound.set()
+            answers: dict[str, Answer] = {}
             while not self._stop.is_set():
                 reception.socket.poll(10)
                 for request in reception.hear():
-                    self.asked.append(request)
+                    if request.ticket not in {one.ticket for one in self.asked}:
+                        self.asked.append(request)
                     self.heard.set()
-                    answer = self._script(request)
+                    answer = answers.get(request.ticket) or self._script(request)
                     if answer is not None:
+                        answers[request.ticket] = answer
                         reception.reply(msgspec.structs.replace(answer, ticket=request.ticket))
             reception.socket.close(linger=200)
 

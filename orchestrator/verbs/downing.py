@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from orchestrator.engines.handles import Handle
+from orchestrator.run.attention import LONGEST_STEP_S
 from orchestrator.run.live import LIVE, Live, is_alive, withdraw
 from orchestrator.run.reception import Asker, AskError, reception_address, ticket
 from orchestrator.run.requests import Answer, Down
@@ -72,6 +73,7 @@ def _meant(wanted: Wanted, terminal: Terminal) -> list[Live]:
 class _End:
     """The end of one run: it is asked for, then asked for at once, and a service that has no ears is made to end.
 
+    Where this process stood still, so may have the run: from one look to the next only so much counts.
     `forced` says that asking was not enough, and `given_up` that the run goes on all the same.
     """
 
@@ -81,8 +83,8 @@ class _End:
         self._file = wanted.name
         self._terminal = terminal
         self._process = _held(live)
-        self._due_s = time.monotonic() + timeout_s
-        self._timeout_s = timeout_s
+        self._attended_s, self._looked_s = 0.0, time.monotonic()
+        self._due_s = self._timeout_s = timeout_s
         self._next: Callable[[], None] = self._hurry
         self._ask()
 
@@ -93,7 +95,10 @@ class _End:
 
     def look(self) -> bool:
         """Whether it is over, or given up; takes the next step where it is time for that."""
-        if not self.given_up and not self._is_over() and time.monotonic() >= self._due_s:
+        now_s = time.monotonic()
+        self._attended_s += min(now_s - self._looked_s, LONGEST_STEP_S)
+        self._looked_s = now_s
+        if not self.given_up and self._attended_s >= self._due_s and not self._is_over():
             self._next()
         return self.given_up or self._is_over()
 
@@ -118,7 +123,7 @@ class _End:
         self.forced = True
         self._tell(f"it has not drained after {in_words(self._timeout_s)}", "it ends at once")
         if self._answer(at_once=True) is not None:
-            self._due_s = time.monotonic() + HURRIES_WITHIN_S
+            self._due_s = self._attended_s + HURRIES_WITHIN_S
             self._next = lambda: self._force(f"it is not over after {HURRIES_WITHIN_S:g} s more")
 
     def _answer(self, *, at_once: bool) -> Answer | None:
@@ -162,7 +167,7 @@ class _End:
     def _signal(self, number: int, *, within_s: float, then: Callable[[], None]) -> None:
         if self._process is not None:
             self._process.signal(number)
-        self._due_s, self._next = time.monotonic() + within_s, then
+        self._due_s, self._next = self._attended_s + within_s, then
 
     def _tell(self, why: str, hint: str) -> None:
         text = f"cannot bring {self.live.pattern} down: {why}"

@@ -54,7 +54,6 @@ def with_condition(events, line, condition):
 
 
 @EVERY_CLAIM
-@pytest.mark.timeout(300)
 def test_every_line_can_fail(claim, proofs):
     record = proofs(claim)
     first = {pattern: summarise(events) for pattern, events in record.events.items()}
@@ -77,7 +76,6 @@ def test_every_line_can_fail(claim, proofs):
 
 
 @EVERY_CLAIM
-@pytest.mark.timeout(300)
 def test_every_check_can_fail(claim, proofs):
     runs = proofs(claim).runs
     assert judge(claim, runs).faults == ()
@@ -91,7 +89,6 @@ def test_every_check_can_fail(claim, proofs):
 
 
 @EVERY_CLAIM
-@pytest.mark.timeout(300)
 def test_every_failure_that_is_wanted_is_needed(claim, proofs):
     """A pattern that must fail and passes, or fails by something else, does not show the claim."""
     runs = proofs(claim).runs

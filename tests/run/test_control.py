@@ -21,7 +21,7 @@ from chaos.curves import (
 )
 from chaos.doors import REPLAYED, Control
 from orchestrator.run.control import ControlChannel, UnguardedError
-from roles.kit import messages
+from roles.kit import curve, messages
 from roles.kit.keys import CONTROL, KeyFileError
 
 HELLO = messages.encode(messages.Hello(pid=1))
@@ -35,6 +35,12 @@ def door(tmp_path: Path) -> Iterator[Control]:
     made.channel.admit("third")
     yield made
     made.close()
+
+
+@pytest.fixture
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Door, visitor and authenticator are threads of this process, which may stand still in a handshake."""
+    monkeypatch.setattr(curve, "HANDSHAKE_IVL_MS", 30_000)
 
 
 @pytest.mark.parametrize("address", [LOOPBACK, "tcp://*:*"])
@@ -53,6 +59,7 @@ def test_one_in_a_private_directory_needs_none(tmp_path: Path) -> None:
     channel.close()
 
 
+@pytest.mark.usefixtures("unhurried")
 @pytest.mark.parametrize("intruder", INTRUDERS)
 def test_an_intruder_is_not_heard(door: Control, intruder: str, capsys: pytest.CaptureFixture[str]) -> None:
     door.visit(intruder)
@@ -62,6 +69,7 @@ def test_an_intruder_is_not_heard(door: Control, intruder: str, capsys: pytest.C
     assert "at 'control channel'" in "".join(said)
 
 
+@pytest.mark.usefixtures("unhurried")
 def test_a_handshake_that_is_said_again_is_not_heard(door: Control) -> None:
     door.visit(REPLAYED)
     door.serves_the_good()

@@ -41,7 +41,7 @@ def listening(one: Live, name: str) -> socket.socket:
 
 
 @pytest.mark.parametrize(("service", "name"), [(False, "requests"), (True, live.SUPERVISOR_SOCKET)])
-def test_a_run_is_found_as_long_as_somebody_listens(made, service, name):
+def test_found_while_somebody_listens(made, service, name):
     one = made("one", service=service)
     live.announce(one)
     assert list(live.live_runs()) == []

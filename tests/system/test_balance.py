@@ -40,7 +40,7 @@ TOPOLOGY = """\
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(120 + 10 * RUNS)
+@pytest.mark.timeout(300 + 10 * RUNS)
 @pytest.mark.parametrize("address", ["ipc", "tcp://127.0.0.1:*"], ids=["ipc", "tcp"])
 def test_nothing_is_lost_before_a_slow_sink(project: Project, address: str) -> None:
     project.write("load.py", LOAD % MESSAGES)

@@ -102,7 +102,6 @@ def left_of(run: Run) -> list[int]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(180)
 def test_nobody_outlives_the_orchestrator(
     project: Project, free_port: Callable[[], int], short_temp: Path
 ) -> None:

@@ -38,7 +38,6 @@ STREAM = """
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(240)
 @pytest.mark.parametrize("seed", [4])
 @pytest.mark.parametrize("engine", ENGINES)
 def test_every_request_is_answered_though_somebody_is_killed_50_times(project, engine, seed):

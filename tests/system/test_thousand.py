@@ -22,7 +22,6 @@ def start(project: Project, clients: int) -> Run:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(180)
 def test_a_thousand_clients(project: Project) -> None:
     """Each of them is answered ten times; seconds, of which most go into the launch."""
     outcome = start(project, 1000).outcome(150).balanced()

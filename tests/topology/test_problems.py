@@ -216,7 +216,7 @@ SPACES = [
 YAMLISH = st.lists(st.sampled_from([*WORDS.split(), *SPACES]), max_size=80).map("".join)
 
 
-@settings(max_examples=150, deadline=1000, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 @given(st.text(max_size=300) | YAMLISH)
 @example("? [a]\n: b\n")
 @example("version: 1\npatterns: {p: {nodes: {a: {role: {}}}}}")
@@ -247,7 +247,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=1000, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 @given(nodes=VALUES, endpoints=VALUES, node=VALUES, expect=VALUES, fault=VALUES)
 def test_no_tree_brings_it_down(nodes, endpoints, node, expect, fault):
     pattern = {"endpoints": endpoints, "nodes": {"a": node, "b": {"role": "worker", "connect": endpoints}}}

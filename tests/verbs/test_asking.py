@@ -73,7 +73,7 @@ def test_an_answer_that_does_not_come_in_time(run):
         "topology.yaml: error: cannot change p: no answer within 250ms "
         "(the change may still go on; orchestrator ps shows how it is, --timeout waits longer) [no-answer]"
     )
-    assert {request.node for request in run.asked} == {"sleeper"}
+    assert {request.node for request in run.asked} <= {"sleeper"}
 
 
 def test_an_answer_that_takes_long_is_waited_for(folder, monkeypatch):

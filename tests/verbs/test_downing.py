@@ -1,4 +1,5 @@
 import io
+import itertools
 import os
 import signal
 import subprocess
@@ -6,6 +7,7 @@ import sys
 import threading
 from contextlib import ExitStack
 from pathlib import Path
+from types import SimpleNamespace
 
 import msgspec
 import pytest
@@ -31,6 +33,8 @@ GOING = Answer(ticket="", done=True, text="going down")
 def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(downing, "ANSWER_WITHIN_S", 20.0)
+    for name in ("HURRIES_WITHIN_S", "TERM_WITHIN_S", "KILL_WITHIN_S"):
+        monkeypatch.setattr(downing, name, 60.0)
     (tmp_path / "topology.yaml").write_text("")
     return tmp_path
 
@@ -102,6 +106,21 @@ def test_a_service_is_gone_and_reported_on(start, daemon):
     assert process.wait(10) == -signal.SIGTERM
     assert not run.sockets.exists()
     assert not Path(run.live.run_dir, LIVE).exists()
+
+
+def test_a_time_in_which_it_stood_still_itself_does_not_count(start, daemon, monkeypatch):
+    """A laptop that sleeps, Ctrl-Z: the run has had no more of that time."""
+    process, clock, looks = daemon(), itertools.count(step=100.0), itertools.count(1)
+
+    def sleep(_):
+        if next(looks) == 3:
+            process.terminate()
+            process.wait()
+
+    start(lambda _: GOING, service=True, pid=process.pid)
+    monkeypatch.setattr(downing, "time", SimpleNamespace(monotonic=lambda: next(clock), sleep=sleep))
+    code, _, err = went(timeout_s=10.0)
+    assert (code, err) == (0, "p: going down\n")
 
 
 def test_the_exit_code_is_the_runs_own(start, daemon):

@@ -121,8 +121,11 @@ def test_for_machines(start, folder):
     }  # fmt: skip
 
 
-def test_one_that_does_not_answer_keeps_no_other_from_it(impatient, start):
-    start(silent, "a", service=True)
+def test_one_that_does_not_answer_keeps_no_other_from_it(impatient, start, monkeypatch):
+    def deaf(_):
+        monkeypatch.setattr(looking, "LOOK_WITHIN_S", 20.0)  # for the other
+
+    start(deaf, "a", service=True)
     start(Looks(), "b")
     code, out, err = looked()
     assert (code, out) == (1, f"b: run, local, working\n{TABLE}")
@@ -140,8 +143,14 @@ def test_machines_hear_of_one_that_does_not_answer(impatient, start):
     assert "(try again) [no-answer]" in err
 
 
-def test_one_that_ends_between_two_looks_is_told_as_it_was(impatient, start):
-    start(Looks(most=1))
+def test_one_that_ends_between_two_looks_is_told_as_it_was(start, monkeypatch):
+    looks = Looks(most=1)
+
+    def once(request):
+        monkeypatch.setattr(looking, "LOOK_WITHIN_S", 2.0)  # for the second look, which has no answer
+        return looks(request)
+
+    start(once)
     code, out, err = looked()
     assert (code, err) == (0, "")
     assert out.splitlines()[1] == "worker-1  running  4711  2.0s  0         10        10    –"
