@@ -116,7 +116,7 @@ class SupervisorEngine:
                 self._awake = False
             self._watch.look()
         except EngineError:
-            if not self._daemon.gone(within_s=1.0):
+            if not self._daemon.gone(within_s=_GONE_WITHIN_S):
                 raise
         news = [*self._news, *(self._exited(ended) for ended in self._watch.take_ends())]
         self._news.clear()

@@ -16,7 +16,7 @@ import signal
 import sys
 
 _PR_SET_PDEATHSIG = 1
-_LONGEST_WAIT_MS = 200
+_LONGEST_WAIT_MS = 2000
 
 
 class Kennel:

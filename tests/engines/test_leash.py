@@ -17,7 +17,7 @@ def slowly(number):
     os.write(writer, b"tied")
 
 
-leash._set_death_signal = slowly
+leash._set_death_signal, leash._LONGEST_WAIT_MS = slowly, 60_000
 leash.Forks().tie()
 for _ in range(3):
     child = os.fork()

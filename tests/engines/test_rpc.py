@@ -66,7 +66,7 @@ def test_nobody_answers(path, listener):
     started_s = time.monotonic()
     with pytest.raises(EngineError, match=r"supervisord has not answered for 0\.2 s at .*\(is it stopped"):
         rpc.call("supervisor.getPID")
-    assert 0.2 <= time.monotonic() - started_s < 5
+    assert 0.2 <= time.monotonic() - started_s < 25
 
 
 def test_somebody_else_answers(path, listener):

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from pathlib import Path
 
@@ -52,7 +53,7 @@ def nobody(pids):
 
 def nobody_is_left(bench):
     """Soon: a signal returns before whoever it kills is gone."""
-    wait_until(lambda: bench.living() == [], "nobody left", 2)
+    wait_until(lambda: bench.living() == [], "nobody left", 20)
 
 
 # What reaches a process.
@@ -186,17 +187,17 @@ def test_no_second_passes_between_an_end_and_its_news(bench, code):
     """supervisord by itself looks once a second, and when the output of a process comes to its end."""
     spec = bench.command("worker-1", code)
     engine = bench.open(spec)
-    late_s = 0.0
+    rounds = 0
     for incarnation in range(10):
         engine.start(spec, incarnation=incarnation)
         pid = bench.wait_for(engine, Launched, "worker-1").pid
         wait_until(lambda pid=pid: nobody([pid]), "its end", 20)
-        started_s = time.monotonic()
+        before = bench.rounds
         event = bench.wait_for(engine, Exited, "worker-1")
-        late_s += time.monotonic() - started_s
+        rounds += bench.rounds - before
         assert (event.exit_code, event.incarnation) == (3, incarnation)
     bench.end_the_escaped(engine)
-    assert late_s < 2.5
+    assert rounds <= 30, "it is asked again and again, until it looks by itself"
 
 
 def test_every_end_is_told_while_logs_are_put_away(bench, monkeypatch):
@@ -228,7 +229,7 @@ def test_many_end_at_once(bench):
     for spec in specs:
         engine.signal(spec.name, "SIGKILL")
     assert {bench.ended(engine, spec.name) for spec in specs} == {(None, "SIGKILL")}
-    assert time.monotonic() - started_s < 5
+    assert time.monotonic() - started_s < 20, "one a second would be thirty"
 
 
 def test_what_a_process_leaves_behind_ends_with_it(bench):
@@ -240,7 +241,7 @@ def test_what_a_process_leaves_behind_ends_with_it(bench):
     engine = bench.run(bench.command("worker-1", code))
     assert bench.ended(engine, "worker-1") == (0, None)
     child = int(bench.log("worker-1"))
-    wait_until(lambda: nobody([child]), "no grandchild", 5)
+    wait_until(lambda: nobody([child]), "no grandchild", 30)
 
 
 # Signals.
@@ -252,9 +253,9 @@ def test_signals_by_name_and_to_nobody(bench):
     engine.signal("worker-2", "SIGTERM")
     engine.signal("worker-1", "SIGSTOP")
     pid = int(supervisorctl(bench, "pid", "worker:worker-1").stdout)
-    wait_until(lambda: state(pid) == "T", "a stopped process", 5)
+    wait_until(lambda: state(pid) == "T", "a stopped process", 30)
     engine.signal("worker-1", "SIGCONT")
-    wait_until(lambda: state(pid) == "S", "a process that goes on", 5)
+    wait_until(lambda: state(pid) == "S", "a process that goes on", 30)
     engine.signal("worker-1", "SIGTERM")
     assert bench.ended(engine, "worker-1") == (None, "SIGTERM")
     engine.signal("worker-1", "SIGTERM")
@@ -407,14 +408,16 @@ def test_stopped_by_somebody_else(bench):
 
 
 def test_started_by_somebody_else_it_waits_and_is_the_one_that_is_launched(bench):
-    spec = bench.command("worker-1", bench.TELL)
+    code = "import os, time; print('here', os.getpid(), flush=True); time.sleep(600)"
+    spec = bench.command("worker-1", code)
     engine = bench.open(spec)
     assert "started" in supervisorctl(bench, "start", "worker:worker-1").stdout
     pid = int(supervisorctl(bench, "pid", "worker:worker-1").stdout)
     engine.start(spec, incarnation=4)
     launched = bench.wait_for(engine, Launched, "worker-1")
     assert (launched.pid, launched.incarnation) == (pid, 4)
-    assert bench.told(engine, "worker-1")["pid"] == pid
+    bench.here("worker-1")
+    assert bench.log("worker-1").split()[1] == str(pid)
 
 
 def test_what_somebody_else_has_started_is_gone_too_after_the_run(bench):
@@ -455,7 +458,7 @@ def test_nobody_is_started_while_it_is_about_to_leave(bench):
         while True:
             time.sleep(60)
     """
-    specs = [bench.command("worker-1", stubborn), bench.command("worker-2")]
+    specs = [bench.command("worker-1", stubborn, stop_grace_s=100.0), bench.command("worker-2")]
     engine = bench.open(*specs)
     engine.start(specs[0], incarnation=0)
     bench.here_after(engine, "worker-1")
@@ -477,7 +480,6 @@ def test_supervisord_is_killed(bench, moment):
     engine.signal("worker-2", "SIGSTOP")
     daemon = pid_of_daemon(bench)
     os.kill(daemon, signal.SIGKILL)
-    killed_s = time.monotonic()
     if moment == "while starting":
         engine.start(bench.command("worker-4"), incarnation=0)
     with pytest.raises(
@@ -485,27 +487,28 @@ def test_supervisord_is_killed(bench, moment):
     ):
         bench.wait_for(engine, Exited, "nobody")
     nobody_is_left(bench)
-    assert time.monotonic() - killed_s < 2.5
     engine.close()
 
 
 def test_supervisord_stands_still(bench, monkeypatch):
-    monkeypatch.setattr(rpc.Rpc.__init__, "__kwdefaults__", {"timeout_s": 0.5})
     monkeypatch.setattr("orchestrator.engines.supervisor._GONE_WITHIN_S", 0.5)
     engine = bench.run(bench.command("worker-1"))
     bench.here("worker-1")
     daemon = pid_of_daemon(bench)
     os.kill(daemon, signal.SIGSTOP)
+    impatient = rpc.Rpc(bench.directory / "supervisor.sock", timeout_s=0.5)
+    monkeypatch.setattr(engine._watch, "_rpc", impatient)
     engine.signal("worker-1", "SIGKILL")
     with pytest.raises(EngineError, match=r"supervisord has not answered for 0\.5 s at .*\(is it stopped"):
-        bench.wait_for(engine, Exited, "worker-1", within_s=10)
+        bench.wait_for(engine, Exited, "worker-1")
     started_s = time.monotonic()
     engine.close()
-    assert time.monotonic() - started_s < 3
+    assert time.monotonic() - started_s < 20, "it waits for no answer"
     nobody_is_left(bench)
 
 
-def test_its_socket_is_taken_away(bench):
+def test_its_socket_is_taken_away(bench, monkeypatch):
+    monkeypatch.setattr("orchestrator.engines.supervisor._GONE_WITHIN_S", 60.0)
     engine = bench.run(bench.command("worker-1"))
     bench.here("worker-1")
     supervisorctl(bench, "status")
@@ -516,9 +519,8 @@ def test_its_socket_is_taken_away(bench):
         EngineError, match=r"cannot reach supervisord at .*: No such file or directory \(has somebody"
     ):
         bench.wait_for(engine, Launched, "worker-2")
-    started_s = time.monotonic()
     engine.close()
-    assert time.monotonic() - started_s < 4, "a signal says the same as the call"
+    assert "SIGKILL" not in engine._daemon.why_gone(), "a signal says the same as the call"
 
 
 def test_an_end_that_is_never_told_is_an_end(bench, monkeypatch):
@@ -530,6 +532,21 @@ def test_an_end_that_is_never_told_is_an_end(bench, monkeypatch):
     rounds = bench.rounds
     assert bench.ended(engine, "worker-1") == (None, None)
     assert bench.rounds - rounds < 60, "it goes round and round"
+
+
+def test_an_end_is_known_though_supervisord_stood_still(bench, monkeypatch):
+    """It answers what it was asked while it stood still, and looks for ends only then."""
+    engine = bench.run(bench.command("worker-1"))
+    bench.here("worker-1")
+    monkeypatch.setattr(watch, "TOLD_WITHIN_S", 0.1)
+    daemon = pid_of_daemon(bench)
+    os.kill(daemon, signal.SIGSTOP)
+    wait_until(lambda: state(daemon) == "T", "a stopped supervisord")
+    engine.signal("worker-1", "SIGKILL")
+    goes_on = threading.Timer(0.5, os.kill, (daemon, signal.SIGCONT))
+    goes_on.start()
+    assert bench.ended(engine, "worker-1") == (None, "SIGKILL")
+    goes_on.join()
 
 
 # Who outlives whom.
@@ -574,17 +591,16 @@ def test_the_owner_is_killed(bench, stopped, awaited):
         if stopped:
             for pid in (pids[0], pids[2], daemon):
                 os.kill(pid, signal.SIGSTOP)
-                wait_until(lambda pid=pid: state(pid) in "Tt", "a stopped process", 5)
+                wait_until(lambda pid=pid: state(pid) in "Tt", "a stopped process", 30)
     finally:
         owner.kill()
         owner.wait(10)
         owner.stdout.close()
-    killed_s = time.monotonic()
-    wait_until(lambda: bench.living() == [] and nobody([*pids, daemon]), "nobody left", 2)
-    assert time.monotonic() - killed_s < 2
+    wait_until(lambda: bench.living() == [] and nobody([*pids, daemon]), "nobody left", 20)
 
 
-def test_closing_leaves_nobody_and_nothing(bench):
+def test_closing_leaves_nobody_and_nothing(bench, monkeypatch):
+    monkeypatch.setattr("orchestrator.engines.supervisor._GONE_WITHIN_S", 60.0)
     stubborn = """
         import signal, subprocess, sys, time
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -593,13 +609,15 @@ def test_closing_leaves_nobody_and_nothing(bench):
         while True:
             time.sleep(60)
     """
-    engine = bench.run(*(bench.command(f"worker-{number}", stubborn) for number in (1, 2, 3)))
+    engine = bench.run(
+        *(bench.command(f"worker-{number}", stubborn, stop_grace_s=100.0) for number in (1, 2, 3))
+    )
     for number in (1, 2, 3):
         bench.here(f"worker-{number}")
     engine.signal("worker-2", "SIGSTOP")
     started_s = time.monotonic()
     engine.close()
-    assert time.monotonic() - started_s < 4, (
+    assert time.monotonic() - started_s < 30, (
         "SIGTERM and a grace are the coordinator's business, not the engine's"
     )
     nobody_is_left(bench)
@@ -613,9 +631,9 @@ def test_many_nodes_are_closed_as_fast_as_one(bench):
     engine = bench.run(*specs)
     for spec in specs:
         bench.here(spec.name)
-    started_s = time.monotonic()
     engine.close()
-    assert time.monotonic() - started_s < 3
+    said = (bench.directory / "supervisord.log").read_text()
+    assert said.count("terminated by SIGKILL") == len(specs), "supervisord had none left to stop"
     nobody_is_left(bench)
 
 
@@ -684,11 +702,11 @@ def test_a_second_engine_takes_over(bench):
     bench.wait_for(second, Launched, "worker-10")
     assert "worker.3:worker-10" in supervisorctl(bench, "status").stdout
 
-    wait_until(lambda: bench.log("sink-2").count("here") == 2, "the second of sink-2", 10)
+    wait_until(lambda: bench.log("sink-2").count("here") == 2, "the second of sink-2", 30)
     second.close()
     for line in bench.log("sink-2").splitlines():
         os.kill(int(line.split()[1]), signal.SIGKILL)
-    wait_until(lambda: bench.living() == [daemon.pid], "supervisord stays, and nobody else", 5)
+    wait_until(lambda: bench.living() == [daemon.pid], "supervisord stays, and nobody else", 30)
     daemon.leave(within_s=10)
     daemon.close()
 
@@ -697,11 +715,11 @@ def test_the_end_of_one_that_nothing_is_told_of_is_told_at_once(bench):
     spec = bench.command("worker-1")
     daemon = lasting(bench, spec)
     engine = bench.open(spec, owns=False)
-    started_s = time.monotonic()
+    rounds = bench.rounds
     engine.adopt({"worker-1": Running(spec=spec, pid=2**22 - 1, incarnation=3)})
     event = bench.wait_for(engine, Exited, "worker-1")
     assert (event.exit_code, event.signal, event.incarnation) == (None, None, 3)
-    assert time.monotonic() - started_s < 3
+    assert bench.rounds - rounds <= 2
     engine.close()
     daemon.leave(within_s=10)
     daemon.close()
@@ -709,7 +727,7 @@ def test_the_end_of_one_that_nothing_is_told_of_is_told_at_once(bench):
 
 def test_nobody_takes_over_while_it_is_about_to_leave(bench):
     code = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('here', flush=True); time.sleep(600)"
-    spec = bench.command("worker-1", code)
+    spec = bench.command("worker-1", code, stop_grace_s=100.0)
     daemon = lasting(bench, spec)
     engine = bench.open(spec, owns=False)
     engine.start(spec, incarnation=0)
@@ -777,6 +795,6 @@ def test_very_many(bench):
     ends = {spec.name: bench.ended(engine, spec.name) for spec in specs}
     otherwise = {name: bench.log(name) for name, end in ends.items() if end != (None, "SIGKILL")}
     assert otherwise == {}
-    assert time.monotonic() - started_s < 10
+    assert time.monotonic() - started_s < 60, "one a second would be eighty"
     engine.close()
     nobody_is_left(bench)

@@ -19,7 +19,7 @@ import time
 
 _PR_SET_PDEATHSIG = 1
 _WATCH_EVERY_S = 0.2
-_LONGEST_WAIT_MS = 200
+_LONGEST_WAIT_MS = 2000
 
 
 def main(owner: int, config: str) -> None:

@@ -28,7 +28,10 @@ _GONE_WITHIN_S = 5.0
 
 @dataclass(slots=True)
 class _Process:
-    """One that was launched. `ended_s` is when its end was seen, by a clock that nobody sets."""
+    """One that was launched. `ended_s` is when its end was seen, by a clock that nobody sets.
+
+    `answers` are supervisord's since then: it looks for ends after each, so with the second it has seen this one.
+    """
 
     name: str
     pid: int
@@ -36,6 +39,7 @@ class _Process:
     is_command: bool
     handle: Handle | None
     ended_s: float | None = None
+    answers: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +78,7 @@ class Watch:
     def add_lost(self, name: str, *, pid: int, incarnation: int) -> None:
         """Have the end told of one that is known to be gone; nobody waits for what is not in the log already."""
         process = _Process(name, pid, incarnation, is_command=False, handle=None)
-        process.ended_s = time.monotonic() - TOLD_WITHIN_S
+        process.ended_s, process.answers = time.monotonic() - TOLD_WITHIN_S, 2
         self._processes[name] = process
 
     def signal(self, name: str, number: signal.Signals) -> None:
@@ -143,12 +147,16 @@ class Watch:
             self._log.read()
         for process in waiting:
             end = self._log.end_of(process.name, process.pid)
-            if end is None and time.monotonic() > (process.ended_s or 0.0) + TOLD_WITHIN_S:
+            if end is None and self._will_not_be_told(process):
                 end = UNKNOWN
             if end is not None:
                 self._let_go(self._processes.pop(process.name))
                 self._ends.append(Ended(process.name, process.incarnation, end))
         return sum(process.ended_s is not None for process in self._processes.values())
+
+    def _will_not_be_told(self, process: _Process) -> bool:
+        late = time.monotonic() > (process.ended_s or 0.0) + TOLD_WITHIN_S
+        return late and (process.answers > 1 or self._daemon.gone())
 
     def _let_go(self, process: _Process) -> None:
         if process.handle is not None:
@@ -160,6 +168,8 @@ class Watch:
         """Have supervisord look for those that have ended: whatever it is asked, it does that afterwards."""
         with contextlib.suppress(Fault):  # it is about to leave, and looks all the same
             self._rpc.call("supervisor.getState")
+        for process in self._processes.values():
+            process.answers += process.ended_s is not None
 
 
 def kill(pid: int) -> None:
