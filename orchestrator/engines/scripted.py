@@ -157,7 +157,8 @@ class ScriptedWorld:
         stopped = frozenset(
             name for name, process in self.processes.items() if process.alive and process.stopped
         )
-        return events.Read(at_s=at_s, readings=alive, stopped=stopped)
+        awake = frozenset(name for name, _ in self.possible())
+        return events.Read(at_s=at_s, readings=alive, stopped=stopped, awake=awake)
 
     def _next_step(self, process: Scripted) -> Callable[[float], list[events.Event]] | None:
         if process.step.startswith("dying "):

@@ -63,8 +63,7 @@ class Book:
     def at_rest(self) -> bool:
         """All that was sent has been handled by those who are there; what was lost on a broken link never will be."""
         here = [(m, port) for m, port in self.receivers if m.step >= Step.LAUNCHED and not m.part_is_done]
-        rests = self._broken and self._have_waited(here, self._settle_s)
-        return self.balances or not here or rests
+        return self.balances or not here or (self._broken and self._have_waited(here, self._settle_s))
 
     @property
     def moves_slowly(self) -> bool:
@@ -149,7 +148,7 @@ class Book:
             return  # who asks again gives up by itself
         elif self.plan.kind == "counted":
             self._look_at_balance()
-        elif self._quiet_for(self._settle_s) and (self.plan.kind == "open" or self._broken):
+        elif (self.plan.kind == "open" or self._broken) and self._quiet_for(self._settle_s):
             self.end()
 
     def _look_at_balance(self) -> None:
@@ -202,9 +201,10 @@ class Book:
     def _have_waited(self, receivers: Iterable[tuple[Member, str]], seconds: float) -> bool:
         woken = {member.name for member, _ in self.receivers} if self.plan.kind == "marked" else set()
         times = [m.counted_s if m.name in woken else m.changed_s for m in self.members()]
-        since_s = max(times, default=0.0)
-        waits = all(m.receives_at(port) for m, port in receivers)
-        return waits and self._crew.attended_s(since_s) >= seconds
+        if not all(m.receives_at(port) for m, port in receivers):
+            return False
+        waited_s = self._crew.attended_s(max(times, default=0.0))
+        return waited_s >= seconds and self._crew.asleep(self.members(), waited_s - seconds)
 
     def close(self) -> None:
         """Close the book with what it says now.

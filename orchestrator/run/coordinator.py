@@ -177,6 +177,11 @@ class Coordinator:
             self._crew, at_rest=self.phase in (Phase.STARTING, Phase.STOPPING), hurries=hurries, ending=ending
         )
 
+    @property
+    def doubted(self) -> frozenset[str]:
+        """Who seems to wait, and may only have had no processor: the next reading is to say who of them is awake."""
+        return frozenset(self._crew.doubted)
+
     def _enrol(self, member: Member) -> None:
         for book in self._books:
             book.enrol(member)
@@ -184,6 +189,7 @@ class Coordinator:
 
     def _read(self, event: events.Read) -> None:
         readings = event.readings
+        self._crew.note_awake(event.awake)
         for name, reading in readings.items():
             self._reports.note_reading(self._crew.members[name], reading)
         if event.stopped is not None:
@@ -237,11 +243,14 @@ class Coordinator:
         if self._cut_since_s is not None or gone:
             moves_slowly = any(book.moves_slowly for book in self._books)
             patience_s = self._crew.plan.stall_s if moves_slowly else self._crew.plan.settle_s
-            if resting_s >= patience_s:
+            if self._rests_for(patience_s, resting_s):
                 self._endings.give_up()
-        elif resting_s >= self._crew.plan.stall_s:
+        elif self._rests_for(self._crew.plan.stall_s, resting_s):
             self._endings.tell_stall()
             self._begin_failing()
+
+    def _rests_for(self, patience_s: float, resting_s: float) -> bool:
+        return resting_s >= patience_s and self._crew.asleep(self._crew.roles(), resting_s - patience_s)
 
     def _interrupt(self, signal: str) -> None:
         if self._interrupted is not None:

@@ -31,6 +31,9 @@ class Crew:
         self._commands: list[Command] = []
         self._number = 0
         self._attention = Attention()
+        self.doubted: set[str] = set()
+        self._asked_about: set[str] = set()
+        self._awake: frozenset[str] = frozenset()
 
     def come_to(self, at_s: float) -> None:
         """An event happens at that time, or earlier."""
@@ -41,6 +44,22 @@ class Crew:
     def attended_s(self, since_s: float) -> float:
         """How long ago that is, without the time in which nobody looked after the processes."""
         return self._attention.attended_s(self.now_s) - self._attention.attended_s(since_s)
+
+    def note_awake(self, awake: frozenset[str]) -> None:
+        """Those of the doubted who have work, as was seen together with the reading that is handled now."""
+        self._asked_about, self.doubted, self._awake = self.doubted, set(), awake
+
+    def asleep(self, members: Iterable[Member], for_s: float) -> bool:
+        """Whether all of them, who seem to wait, have nothing to do in truth; where nobody has looked, somebody will.
+
+        One that has had no processor for a while says that it waits though messages lie before it. `for_s` is how long
+        this is asked already: threads of a role's own may be busy for ever, and it is believed after a stall's time.
+        """
+        if for_s >= self.plan.stall_s:
+            return True
+        names = {m.name for m in members if m.pid is not None and not m.over}
+        self.doubted |= names
+        return names <= self._asked_about and names.isdisjoint(self._awake)
 
     def next_number(self) -> int:
         """A number that was not given before."""

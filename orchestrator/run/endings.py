@@ -148,8 +148,9 @@ class _Cycle:
         """Where counts say it they are believed at once; elsewhere only time tells."""
         if book.plan.kind == "counted":
             return book.balances
-        since_s = max(member.changed_s for member in book.members())
-        return self._crew.attended_s(since_s) >= self._crew.plan.settle_s
+        rested_s = self._crew.attended_s(max(member.changed_s for member in book.members()))
+        settle_s = self._crew.plan.settle_s
+        return rested_s >= settle_s and self._crew.asleep(book.members(), rested_s - settle_s)
 
     def _rests(self) -> bool:
         waiting = all(member.quiet or member.reading.state is State.RECEIVING for member in self._members)

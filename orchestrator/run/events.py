@@ -73,11 +73,13 @@ class Exited(Event, frozen=True, kw_only=True):
 class Read(Event, frozen=True, kw_only=True):
     """The slots of all live processes, read one after another.
 
-    `stopped` are those that a signal has stopped; null where nobody has looked.
+    `stopped` are those that a signal has stopped; null where nobody has looked. `awake` are those of the doubted that
+    have work, as the kernel says.
     """
 
     readings: dict[str, Reading]
     stopped: frozenset[str] | None = None
+    awake: frozenset[str] = frozenset()
 
 
 class Interrupted(Event, frozen=True, kw_only=True):

@@ -14,7 +14,7 @@ import msgspec
 import zmq
 
 from orchestrator.engines.base import Engine, EngineChoice, EngineError, Running
-from orchestrator.engines.stopped import stopped
+from orchestrator.engines.proc import awake, stopped
 from orchestrator.run import events
 from orchestrator.run.attention import LONGEST_STEP_S
 from orchestrator.run.commands import Command, Keep, Launch, Publish, Reply, Signal, Tell
@@ -247,7 +247,11 @@ class Runner:
             self._timeout_s = None
         if now_s >= self._read_due_s:
             readings = {name: self._reading(name) for name in self._alive_roles()}
-            self._feed(events.Read(at_s=now_s, readings=readings, stopped=self._stopped(now_s)))
+            doubted = {name: self._alive[name] for name in self._coordinator.doubted if name in self._alive}
+            read = events.Read(
+                at_s=now_s, readings=readings, stopped=self._stopped(now_s), awake=awake(doubted)
+            )
+            self._feed(read)
             self._read_due_s = self._clock() + self._coordinator.wants_slots_every_s
         else:
             self._feed(events.Tick(at_s=now_s))

@@ -25,7 +25,7 @@ patterns:
 
 
 def ends_told(*, publisher: Step, quick: Step, after_s: float = 1.0) -> set[tuple[str, str]]:
-    """Who is told of an end after two readings, everybody having waited so long, the slow subscriber behind the others."""
+    """Who is told of an end after three readings, everybody having waited so long, the slow subscriber behind the others."""
     crew = Crew(plan_of(ACKNOWLEDGED))
     books = [Book(book, crew) for book in crew.plan.books]
     endings = Endings(crew, books)
@@ -40,7 +40,8 @@ def ends_told(*, publisher: Step, quick: Step, after_s: float = 1.0) -> set[tupl
         member.reading = Reading(state=State.RECEIVING, port=port, ports=ports)
     crew.members["publisher-1"].step, crew.members["quick-1"].step = publisher, quick
     crew.now_s = after_s
-    for _ in range(2):
+    for _ in range(3):
+        crew.note_awake(frozenset())
         endings.look()
     told = [command for command in crew.take_commands() if isinstance(command, Tell)]
     return {(one.process, one.message.port) for one in told if isinstance(one.message, End)}

@@ -107,7 +107,7 @@ class SlowWire(ScriptedWorld):
     comes_s: float | None = None
 
     def _work(self, process: Scripted) -> Callable[[float], list[events.Event]] | None:
-        if not self.processes["worker-2"].alive and self.comes_s is None:
+        if self.processes["worker-2"].step == "gone" and self.comes_s is None:
             self.comes_s = self._read_s + 3.0
         if process.spec.name == "sink-1" and not process.in_hand and self._read_s < (self.comes_s or 0.0):
             process.state, process.port = State.RECEIVING, "results"
@@ -127,6 +127,45 @@ def test_what_is_slow_on_its_way_after_a_death_is_awaited(seed):
     ended = drive.run()
     assert ended.verdict == "passed", f"seed {seed}: {problems(drive)}"
     assert drive.world.processes["ventilator-1"].total("sent", "tasks") == 60, f"seed {seed}"
+    books_are_right(drive)
+
+
+class NoProcessor(ScriptedWorld):
+    """Once worker-2 is gone worker-1, which seems to wait, does not come to its tasks for three seconds."""
+
+    until_s: float | None = None
+
+    def possible(self) -> list[tuple[str, Callable[[float], list[events.Event]]]]:
+        if self.processes["worker-2"].step == "gone" and self.until_s is None:
+            self.until_s = self._read_s + 3.0
+            worker = self.processes["worker-1"]
+            if worker.step == "working" and not worker.in_hand:
+                worker.state, worker.port = State.RECEIVING, "tasks"
+        return [(name, happen) for name, happen in super().possible() if name != "worker-1" or self.runs]
+
+    @property
+    def runs(self) -> bool:
+        return self._read_s >= (self.until_s or 0.0)
+
+    def read(self, at_s: float) -> events.Read:
+        event = super().read(at_s)
+        has_work = not self.runs and any(self.processes["worker-1"].waiting.values())
+        return msgspec.structs.replace(event, awake=event.awake | {"worker-1"}) if has_work else event
+
+
+@EACH_SEED
+def test_who_has_had_no_processor_does_not_wait(seed):
+    kill = fault("kill", "worker-2", when={"sink.received": 2})
+    plan = plan_with(
+        PIPELINE,
+        kill,
+        expects={"worker-2.exit_code": "== SIGKILL", "tasks.lost": ">= 0", "results.lost": "== 0"},
+    )
+    drive = Drive(plan, seed, messages_each=14, world_of=NoProcessor)
+    ended = drive.run()
+    assert ended.verdict == "passed", f"seed {seed}: {problems(drive)}"
+    worker = drive.world.processes["worker-1"]
+    assert not any(worker.waiting.values()), f"seed {seed}: it has left tasks"
     books_are_right(drive)
 
 

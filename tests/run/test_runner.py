@@ -80,6 +80,7 @@ class Recorder:
     """A coordinator that launches the second process as soon as the first is launched."""
 
     phase = Phase.WORKING
+    doubted: frozenset[str] = frozenset()
 
     def __init__(self) -> None:
         self.told: list[tuple[str, str]] = []
