@@ -224,7 +224,7 @@ class Service(Recorded):
         """Take it down; how it ended. Fails where anybody or anything is left behind."""
         sockets = Path(self.live.sockets)
         called = self.call("down")
-        wait_until(lambda: not processes_with(self.marker), "everybody gone after down", 5)
+        wait_until(lambda: not processes_with(self.marker), "everybody gone after down", 30)
         assert not sockets.exists(), "the private directory is left"
         summary = (self.run_dir / "summary.json").read_text()
         document = json.dumps({"runs": [json.loads(summary)]})
@@ -282,11 +282,12 @@ class Run(Recorded):
     def outcome(self, deadline_s: float = DEADLINE_S) -> Outcome:
         """Wait for the end; fails where it does not come in time or somebody is left behind."""
         try:
-            exit_code = self.process.wait(deadline_s)
-        except subprocess.TimeoutExpired:
+            wait_until(lambda: self.process.poll() is not None, "the end of the run", deadline_s)
+        except AssertionError as late:
             self.abandon()
-            raise AssertionError(f"the run did not end within {deadline_s:g} s:\n{self.stderr}") from None
-        wait_until(lambda: not self.living(), "everybody gone after the run", 5)
+            raise AssertionError(f"{late}:\n{self.stderr}") from None
+        exit_code = self.process.wait()
+        wait_until(lambda: not self.living(), "everybody gone after the run", 30)
         return Outcome(exit_code, self.out_path.read_text(), self.stderr, self.run_dir)
 
     def abandon(self) -> None:

@@ -7,6 +7,7 @@ as in place once it runs, an external from the beginning.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 
 from orchestrator.run.addresses import AddressBook, attachments, connects
 from orchestrator.run.crew import Crew
@@ -38,8 +39,11 @@ class Launcher:
         self._unconnected: dict[str, Member] = {}
         self._due: list[tuple[float, Member]] = []
         self._back_s: float | None = None
-        self._externals = [member for member in crew.members.values() if member.spec.external]
-        self._least_patience_s = min((self._patience_s(member) for member in crew.roles()), default=0.0)
+        self._outside_s = _longest_s(member for member in crew.members.values() if member.spec.external)
+        self._inside_s = _longest_s(member for member in crew.members.values() if not member.spec.external)
+        self._least_patience_s = min(
+            (min(m.spec.ready_within_s, self._patience_with_peers_s(m)) for m in crew.roles()), default=0.0
+        )
 
     @property
     def launching(self) -> bool:
@@ -214,14 +218,15 @@ class Launcher:
         return wanted - member.count(port.name).peers
 
     def _patience_s(self, member: Member) -> float:
-        """A process that awaits an external at an endpoint of its own has the external's time."""
+        bound = member.step >= Step.BOUND
+        return self._patience_with_peers_s(member) if bound else member.spec.ready_within_s
+
+    def _patience_with_peers_s(self, member: Member) -> float:
+        """Whoever awaits others at an endpoint has the longest time of theirs: the externals', where there are any."""
         endpoints = {one.endpoint for one in attachments(member)}
-        outside = [
-            other.spec.ready_within_s
-            for other in self._externals
-            if endpoints & {one.endpoint for one in attachments(other)}
-        ]
-        return max(outside, default=member.spec.ready_within_s)
+        outside = [self._outside_s[endpoint] for endpoint in endpoints if endpoint in self._outside_s]
+        inside = [self._inside_s[endpoint] for endpoint in endpoints if endpoint in self._inside_s]
+        return max(outside or inside, default=member.spec.ready_within_s)
 
     def _launch_stage(self) -> None:
         stage = self._crew.plan.stages[self._launched_stages]
@@ -270,3 +275,12 @@ def _to_blame(missing: list[Member]) -> list[Member]:
     early = [member for member in missing if member.step < Step.BOUND]
     connecting = [member for member in missing if any(one.mode == "connect" for one in attachments(member))]
     return early or connecting or missing
+
+
+def _longest_s(members: Iterable[Member]) -> dict[str, float]:
+    """The longest `ready_within` of these at each endpoint."""
+    longest: dict[str, float] = {}
+    for member in members:
+        for one in attachments(member):
+            longest[one.endpoint] = max(longest.get(one.endpoint, 0.0), member.spec.ready_within_s)
+    return longest

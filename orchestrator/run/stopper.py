@@ -64,7 +64,10 @@ class Stopper:
 
 
 def see_off(crew: Crew, member: Member, *, hurried: bool = False) -> None:
-    """Stop one process, a step further each time: first a word, when its grace is over SIGTERM, then SIGKILL."""
+    """Stop one process, a step further each time: first a word, when its grace is over SIGTERM, then SIGKILL.
+
+    One that has failed leaves by itself, with the exit code that tells so, and no hurry cuts that short.
+    """
     if member.stop_told_s is None:
         crew.tell(member, Stop(hurried=hurried))
         member.stop_told_s = crew.now_s
@@ -72,7 +75,9 @@ def see_off(crew: Crew, member: Member, *, hurried: bool = False) -> None:
             crew.signal(member, "SIGTERM")
         return
     told_s = crew.attended_s(member.stop_told_s)
-    grace_s = min(member.spec.stop_grace_s, GRACE_AFTER_FAILURE_S) if hurried else member.spec.stop_grace_s
+    grace_s = member.spec.stop_grace_s
+    if hurried and member.failed is None:
+        grace_s = min(grace_s, GRACE_AFTER_FAILURE_S)
     if told_s >= grace_s:
         crew.signal(member, "SIGTERM")
     if told_s >= grace_s + KILL_AFTER_S:

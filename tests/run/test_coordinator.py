@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 
 import pytest
 from run.world import Drive, plan_of
 from seeds import seeds
 
+from orchestrator.engines.scripted import ScriptedWorld
 from orchestrator.run import events
 from orchestrator.run.coordinator import SIGTERM_DRAINS_WITHIN_S
 from orchestrator.run.plan import Plan
@@ -280,6 +282,30 @@ def test_the_plans_are_what_they_seem() -> None:
     plan: Plan = PLANS["two_stages"]
     assert [book.name for book in plan.books] == ["a", "b", "c+d"]
     assert [stage.nodes for stage in plan.stages] == [("one", "two"), ("right",), ("left",), ("first",)]
+
+
+class SlowClient(ScriptedWorld):
+    """One client takes twelve seconds, and its server hears of it a while later."""
+
+    def possible(self) -> list[tuple[str, Callable[[float], list[events.Event]]]]:
+        late = {"client-2": 12.0, "server-1": 12.5}
+        connecting = {name for name in late if self.processes[name].step == "connecting"}
+        held = {name for name in connecting if self._read_s < late[name]}
+        return [(name, happen) for name, happen in super().possible() if name not in held]
+
+
+def test_who_only_awaits_its_peers_has_their_time() -> None:
+    text = """
+version: 1
+patterns:
+  p:
+    endpoints: {hello: ipc}
+    nodes:
+      client: {role: client, connect: hello, replicas: 3, ready_within: 1m}
+      server: {role: server, bind: hello}
+"""
+    drive = Drive(plan_of(text), 1, world_of=SlowClient)
+    assert drive.run().verdict == "passed", drive.published(events.ProblemFound)
 
 
 def test_an_external_that_does_not_come_is_named_once_its_own_time_has_passed() -> None:
