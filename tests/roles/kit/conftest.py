@@ -19,8 +19,6 @@ from roles.kit.slot import Count, SlotFile, State
 from roles.kit.sockets import open_port
 from roles.kit.spec import Attachment, PortSpec, ProcessSpec
 
-DEADLINE_MS = 10_000
-
 
 @dataclass
 class Desk:

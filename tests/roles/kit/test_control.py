@@ -13,7 +13,7 @@ from roles.kit import messages
 from roles.kit.control import Control, Finish
 from roles.kit.slot import WAITED_NS, SlotFile, State
 
-DEADLINE_MS = 10_000
+DEADLINE_MS = 60_000
 
 
 @pytest.fixture

@@ -27,6 +27,7 @@ from chaos.curves import (
     visiting,
 )
 from chaos.doors import Bound
+from roles.kit import curve
 from roles.kit.curve import AdmissionError, Doors
 from roles.kit.guard import MOST_TOLD, Question, Refusals, place_of, reply, whose
 from roles.kit.pipeline import Pull
@@ -125,12 +126,19 @@ def test_a_monitor_names_an_address_in_its_own_way(address: str, place: str | No
 
 
 @pytest.fixture
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Door, visitor and authenticator are threads of this process, which may stand still in a handshake."""
+    monkeypatch.setattr(curve, "HANDSHAKE_IVL_MS", 30_000)
+
+
+@pytest.fixture
 def bound(tmp_path: Path, kind: str) -> Iterator[Bound]:
     made = Bound(tmp_path, kind)
     yield made
     made.close()
 
 
+@pytest.mark.usefixtures("unhurried")
 @pytest.mark.parametrize("intruder", INTRUDERS)
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_intruder_is_shown_out_and_told_of(
@@ -150,6 +158,7 @@ def test_an_intruder_is_shown_out_and_told_of(
     assert "at 'tasks'" in said
 
 
+@pytest.mark.usefixtures("unhurried")
 def test_at_all_interfaces_it_is_no_different(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     bound = Bound(tmp_path, "PULL", "tcp://*:*")
     is_shown_out(bound.address, "PUSH", plain)
@@ -158,6 +167,7 @@ def test_at_all_interfaces_it_is_no_different(tmp_path: Path, capsys: pytest.Cap
     bound.close()
 
 
+@pytest.mark.usefixtures("unhurried")
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_handshake_that_is_said_again_is_no_handshake(
     bound: Bound, capsys: pytest.CaptureFixture[str]
@@ -283,6 +293,7 @@ def test_nobody_connects_to_somebody_unknown(tmp_path: Path) -> None:
     context.term()
 
 
+@pytest.mark.usefixtures("unhurried")
 def test_who_is_refused_is_told_after_a_port_was_held_too(
     desk: Callable[[], Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -21,7 +21,7 @@ from roles.kit.positions import as_runs, in_runs
 from roles.kit.spec import LEAST_MESSAGE_BYTES
 
 JSON = packing("json")
-DEADLINE_MS = 10_000
+DEADLINE_MS = 60_000
 
 
 def shares(sizes: list[int], most_bytes: int) -> Iterator[list[int]]:

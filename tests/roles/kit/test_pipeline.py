@@ -21,7 +21,13 @@ from roles.kit.pipeline import Pull, Push, relay
 from roles.kit.ports import Ended
 from roles.kit.slot import State
 
-DEADLINE_S = 10
+DEADLINE_S = 60
+
+
+@pytest.fixture
+def never_old(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Items go when they are enough, however long this process stands still."""
+    monkeypatch.setattr("roles.kit.batches.AGE_NS", 10**18)
 
 
 @pytest.fixture
@@ -33,11 +39,16 @@ def pair(desk: Callable[[], Any], address: str) -> Callable[..., tuple[Any, ...]
         push = sender.open(Push(), address, mode="bind", batch=batch, **spec)
         pull = receiver.open(Pull(), address, batch=batch, **spec)
         await_all(push, pull)
-        # A send that does not wait looks for news of its peers once in 3 ms only; a poll always does.
-        assert push.port.socket.poll(DEADLINE_S * 1000, zmq.POLLOUT)
+        await_room(push)
         return sender, receiver, push, pull
 
     return make
+
+
+def await_room(*ports: Any) -> None:
+    """A send that does not wait looks for news of its peers once in 3 ms only; a poll always does."""
+    for one in ports:
+        assert one.port.socket.poll(DEADLINE_S * 1000, zmq.POLLOUT)
 
 
 def in_a_thread(do: Callable[[], object]) -> threading.Thread:
@@ -46,11 +57,16 @@ def in_a_thread(do: Callable[[], object]) -> threading.Thread:
     return thread
 
 
+def join(thread: threading.Thread) -> None:
+    thread.join(DEADLINE_S)
+    assert not thread.is_alive()
+
+
 def end_after(desk: Any, opened: Any, items: int) -> None:
     """Tell a port of the stream's end as soon as it has counted so many items, as a coordinator does."""
 
     def tell() -> None:
-        wait_until(lambda: desk.count(opened).received == items, "all items", DEADLINE_S)
+        wait_until(lambda: desk.count(opened).received == items, "all items")
         desk.tell(messages.End(port=opened.spec.name))
 
     in_a_thread(tell)
@@ -122,6 +138,7 @@ def test_a_recv_in_the_body_of_an_iteration_takes_the_next(pair: Callable[..., A
     assert receiver.count(pull).received == 6
 
 
+@pytest.mark.usefixtures("never_old")
 def test_lists_count_when_the_next_is_asked_for(pair: Callable[..., Any]) -> None:
     _, receiver, push, pull = pair(batch=10)
     for number in range(25):
@@ -160,15 +177,16 @@ def test_what_waits_goes_before_its_process_waits(desk: Callable[[], Any], addre
     thread = in_a_thread(into.port.recv)
     assert pull.port.recv() == "first"
     push.port.send("so that it ends")
-    thread.join(DEADLINE_S)
+    join(thread)
 
 
 def test_what_waits_goes_before_a_pause(pair: Callable[..., Any]) -> None:
     sender, _, push, pull = pair()
     push.port.send("first")
-    thread = in_a_thread(lambda: sender.control.pause(0.5))
+    thread = in_a_thread(lambda: _until_ended(lambda: sender.control.pause(DEADLINE_S)))
     assert pull.port.recv() == "first"
-    thread.join(DEADLINE_S)
+    sender.tell(messages.Finish())
+    join(thread)
 
 
 def test_a_full_queue_is_waited_for_by_whoever_waits_for_something_else(
@@ -195,12 +213,12 @@ def test_a_full_queue_is_waited_for_by_whoever_waits_for_something_else(
 
         send_until_full()
         thread = in_a_thread(into.port.recv)
-        wait_until(lambda: worker.state is State.RECEIVING, "it waits", DEADLINE_S)
+        wait_until(lambda: worker.state is State.RECEIVING, "it waits")
         got = 0
         while got < sent[0]:
             got += sink.recv().count(item.encode())
         push.port.send("so that it ends")
-        thread.join(DEADLINE_S)
+        join(thread)
         assert got == sent[0] == worker.count(out).sent
 
 
@@ -211,13 +229,13 @@ def test_a_held_port_sends_what_it_has_counted_and_nothing_more(pair: Callable[.
     for number in range(3):
         push.port.send(number)
     sender.tell(messages.Hold(port="port0", number=1))
-    wait_until(lambda: sender.control.socket.poll(0), "the message to be there", DEADLINE_S)
+    wait_until(lambda: sender.control.socket.poll(0), "the message to be there")
     sender.control.hear()
     thread = in_a_thread(lambda: push.port.send(3))
     assert taken(pull, 3) == [0, 1, 2]
     assert sender.count(push).sent == 3
     sender.tell(messages.Release(port="port0"))
-    thread.join(DEADLINE_S)
+    join(thread)
     push.port.flush()
     assert pull.port.recv() == 3
 
@@ -227,7 +245,7 @@ def test_who_is_to_finish_hears_of_it_within_a_few_items(pair: Callable[..., Any
     for number in range(40):
         push.port.send(number)
     sender.tell(messages.Finish())
-    wait_until(lambda: sender.control.socket.poll(0), "the message to be there", DEADLINE_S)
+    wait_until(lambda: sender.control.socket.poll(0), "the message to be there")
     with pytest.raises(Finish):
         send_each(push, range(40, 100))
     push.port.conclude()
@@ -236,12 +254,13 @@ def test_who_is_to_finish_hears_of_it_within_a_few_items(pair: Callable[..., Any
     assert taken(pull, sent) == list(range(sent))
 
 
+@pytest.mark.usefixtures("never_old")
 def test_what_nobody_takes_is_taken_back(desk: Callable[[], Any], address: str) -> None:
     sender = desk()
     push = sender.open(Push(), address, mode="bind", batch=100)
     send_each(push, range(3))
     sender.tell(messages.Finish())
-    wait_until(lambda: sender.control.socket.poll(0), "the message to be there", DEADLINE_S)
+    wait_until(lambda: sender.control.socket.poll(0), "the message to be there")
     with pytest.raises(Finish):
         send_each(push, range(3, 100))
     assert sender.count(push).sent >= 3
@@ -253,7 +272,7 @@ def test_what_nobody_takes_is_taken_back(desk: Callable[[], Any], address: str) 
         count = sender.count(push)
         assert (count.sent, count.bytes_sent) == (0, 0)
         sender.tell(message)
-        wait_until(lambda: sender.control.socket.poll(0), "the message to be there", DEADLINE_S)
+        wait_until(lambda: sender.control.socket.poll(0), "the message to be there")
         sender.control.hear()
     assert sender.count(push).sent == 0
 
@@ -269,6 +288,7 @@ def stages(desk: Callable[[], Any], address: str) -> Callable[..., tuple[Any, ..
         out = worker.open(Push(), f"{address}-out", mode="bind", batch=results, **spec)
         pull = sink.open(Pull(), f"{address}-out", batch=results, **spec)
         await_all(push, into, out, pull)
+        await_room(push, out)
         return source, worker, push, into, out, pull
 
     return make
@@ -283,7 +303,7 @@ def test_a_relay_does_the_work(stages: Callable[..., Any], tasks: int, results: 
     thread = in_a_thread(lambda: relay(into.port, lambda number: number * 2, out.port))
     assert taken(pull, 250) == [number * 2 for number in range(250)]
     worker.tell(messages.End(port="port0"))
-    thread.join(DEADLINE_S)
+    join(thread)
     assert (worker.count(into).received, worker.count(out).sent) == (250, 250)
 
 
@@ -386,7 +406,7 @@ def test_what_a_source_has_given_is_counted_as_soon_as_the_port_is_held(pair: Ca
         yield from range(3)  # they are put in one after the other, and then two at a time
         yield 3
         sender.tell(messages.Hold(port="port0", number=1))
-        wait_until(lambda: sender.control.socket.poll(0), "the message to be there", DEADLINE_S)
+        wait_until(lambda: sender.control.socket.poll(0), "the message to be there")
         sender.control.hear()
         assert sender.count(push).sent == 4
         yield 4
@@ -394,7 +414,7 @@ def test_what_a_source_has_given_is_counted_as_soon_as_the_port_is_held(pair: Ca
     thread = in_a_thread(lambda: push.port.send_all(items()))
     assert taken(pull, 4) == list(range(4))
     sender.tell(messages.Release(port="port0"))
-    thread.join(DEADLINE_S)
+    join(thread)
     push.port.conclude()
     assert pull.port.recv() == 4
 
@@ -457,6 +477,7 @@ def test_who_raises_in_the_middle_has_the_item_in_hand(pair: Callable[..., Any])
     assert receiver.count(pull).received == 4
 
 
+@pytest.mark.usefixtures("never_old")
 @pytest.mark.parametrize("batch", [1, 100])
 def test_a_recv_for_each_item_of_a_loop(pair: Callable[..., Any], batch: int) -> None:
     _, receiver, push, pull = pair(batch=batch)

@@ -18,7 +18,7 @@ from roles.kit.pubsub import Pub, Sub
 from roles.kit.sequence import KEPT_EPOCHS, MOST_TOPICS, Checker, Numbering, topic_bytes_of
 from roles.kit.spec import END_TOPIC
 
-DEADLINE_MS = 10_000
+DEADLINE_MS = 60_000
 Told = tuple[int, int, int]
 
 
