@@ -16,7 +16,7 @@ import zmq
 from roles.kit import messages, spec
 from roles.kit.slot import Count, Reading, SlotFile
 
-DEADLINE_S = 20.0
+DEADLINE_S = 60.0
 _ROOT = Path(__file__).resolve().parents[1]
 _LOOK_EVERY_S = 0.002
 _FAREWELL_MS = 200

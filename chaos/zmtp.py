@@ -49,7 +49,7 @@ def open_peer(address: str, kind: str) -> socket.socket:
 def plain(address: str) -> socket.socket:
     """A TCP connection to a ZeroMQ address, of somebody who has not said anything yet."""
     host, _, port = address.removeprefix("tcp://").rpartition(":")
-    return socket.create_connection((host, int(port)), timeout=5)
+    return socket.create_connection((host, int(port)), timeout=60)
 
 
 def speak(peer: socket.socket, words: bytes) -> bool:
