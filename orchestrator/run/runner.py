@@ -16,7 +16,7 @@ import zmq
 from orchestrator.engines.base import Engine, EngineChoice, EngineError, Running
 from orchestrator.engines.proc import awake, stopped
 from orchestrator.run import events
-from orchestrator.run.attention import LONGEST_STEP_S
+from orchestrator.run.attention import LONGEST_STEP_S, Attention
 from orchestrator.run.commands import Command, Keep, Launch, Publish, Reply, Signal, Tell
 from orchestrator.run.control import ControlChannel, UnguardedError, is_private
 from orchestrator.run.coordinator import Coordinator, Phase
@@ -169,6 +169,7 @@ class Runner:
         self._unreached: dict[str, list[Down]] = {}
         self._read_due_s = 0.0
         self._states_due_s = _STATES_EVERY_S
+        self._attention, self._looked_s = Attention(), 0.0
         self._timeout_s: float | None = None
         self._ended: events.RunEnded | None = None
 
@@ -271,6 +272,8 @@ class Runner:
         So what is heard of a process whose launch is not known yet waits until it is; an exit waits for the next round,
         when all that the process said has been heard, or for later ones.
         """
+        before_s, self._looked_s = self._looked_s, self._clock()
+        self._attention.step(before_s, self._looked_s)
         try:
             heard = [*self._too_early, *self._control.hear()]
         except UnguardedError as error:
@@ -303,8 +306,8 @@ class Runner:
         spec = self._specs[event.process]
         if not spec.is_role or (event.process, event.incarnation) in self._silent:
             return False
-        in_time = self._clock() < event.at_s + _LAST_WORD_WITHIN_S
-        return in_time and self._reading(event.process).state is State.FINISHED
+        waited_s = self._attention.attended_s(self._looked_s) - self._attention.attended_s(event.at_s)
+        return waited_s < _LAST_WORD_WITHIN_S and self._reading(event.process).state is State.FINISHED
 
     def _take(self, event: events.Event) -> None:
         if isinstance(event, events.Launched | events.LaunchFailed):

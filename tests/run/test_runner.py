@@ -172,10 +172,24 @@ def test_an_end_does_not_wait_for_ever() -> None:
     made = runner(machine, recorder)
     machine.state = State.FINISHED
     machine.news.append(events.Exited(at_s=0.0, process="first", exit_code=0))
-    made._take_news()
-    made._clock = lambda: 1.5
-    made._take_news()
+    for number in range(12):
+        made._clock = lambda now_s=0.1 * number: now_s
+        made._take_news()
     assert recorder.told == [("Exited", "first")]
+
+
+def test_a_last_word_may_come_after_a_time_in_which_nobody_listened() -> None:
+    machine, recorder = Machine(), Recorder()
+    made = runner(machine, recorder)
+    machine.state = State.FINISHED
+    machine.news.append(events.Exited(at_s=0.0, process="first", exit_code=0))
+    made._take_news()
+    made._clock = lambda: 15.0
+    made._take_news()
+    assert recorder.told == []
+    machine.said.append(("first", 0, Finished()))
+    made._take_news()
+    assert recorder.told == [("Heard", "first"), ("Exited", "first")]
 
 
 def test_one_that_was_told_to_stop_has_no_last_word() -> None:
