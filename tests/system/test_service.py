@@ -17,6 +17,7 @@ pytestmark = [pytest.mark.system, pytest.mark.slow]
 
 STREAM = """
     p:
+      settle: 3s  # a busy machine may take its time to find a receiver again
       endpoints: {tasks: ipc, results: ipc}
       nodes:
         ventilator: {role: ventilator, bind: tasks, params: {count: 1000000000, rate: 20000}}
@@ -37,12 +38,14 @@ def test_a_service_is_brought_up_looked_at_changed_and_taken_down(project):
     assert "p is up: 5 processes. Record:" in service.said
     assert {process.state for process in service.states().values()} == {"running"}
 
-    shown = service.call("ps", "--json")
-    (run,) = json.loads(shown.stdout)["runs"]
-    assert [process["name"] for process in run["processes"]] == [
+    def shown() -> list[dict]:
+        (run,) = json.loads(service.call("ps", "--json").stdout)["runs"]
+        return run["processes"]
+
+    assert [process["name"] for process in shown()] == [
         "sink-1", "worker-1", "worker-2", "worker-3", "ventilator-1",
     ]  # fmt: skip
-    assert all(process["rate_per_s"] > 0 for process in run["processes"])
+    wait_until(lambda: all(process["rate_per_s"] > 0 for process in shown()), "all of them at work")
 
     scaled = service.call("scale", "worker=6")
     assert (scaled.returncode, scaled.stdout) == (
@@ -83,13 +86,16 @@ def test_its_coordinator_is_killed_20_times_and_nobody_notices(project):
     )
     service = project.up()
     pids = {name: process.pid for name, process in service.states().items()}
+
+    def received() -> int:
+        return service.states()["sink-1"].received
+
     before = 0
     for kill in range(20):
         pid = service.coordinator()
-        received = service.states()["sink-1"].received
+        wait_until(lambda before=before: received() > before, f"something more to arrive before kill {kill}")
+        before = received()
         os.kill(pid, signal.SIGKILL)
-        assert received > before, f"nothing arrived before kill {kill}"
-        before = received
         wait_until(
             lambda times=kill + 1: len(service.events("RunResumed")) == times,
             f"another coordinator after kill {kill}",
@@ -107,6 +113,7 @@ def test_a_coordinator_that_dies_while_workers_come_and_go(project):
     project.topology(STREAM)
     service = project.up()
     for replicas in (6, 2, 4):
+        changes = len(service.events("RunChanged"))
         scaling = subprocess.Popen(
             [
                 sys.executable,
@@ -121,10 +128,7 @@ def test_a_coordinator_that_dies_while_workers_come_and_go(project):
             stdout=subprocess.PIPE,
             text=True,
         )
-        changes = len(service.events("RunChanged"))
-        wait_until(
-            lambda changes=changes: len(service.events("RunChanged")) > changes, "the change to begin", 20
-        )
+        wait_until(lambda changes=changes: len(service.events("RunChanged")) > changes, "the change to begin")
         os.kill(service.coordinator(), signal.SIGKILL)
         scaling.communicate(timeout=60)
         wait_until(
@@ -136,7 +140,6 @@ def test_a_coordinator_that_dies_while_workers_come_and_go(project):
                 == replicas
             ),
             f"{replicas} workers",
-            20,
         )
     service.down().balanced()
 
@@ -162,7 +165,7 @@ def test_nobody_outlives_supervisord_and_the_next_up_starts_clean(project):
     service = project.up()
     assert len(processes_with(service.marker)) >= 7
     os.kill(service.live.pid, signal.SIGKILL)
-    wait_until(lambda: not processes_with(service.marker), "nobody left after supervisord's death", 2)
+    wait_until(lambda: not processes_with(service.marker), "nobody left after supervisord's death")
     nothing = project.call("ps", environment=service.environment)
     assert nothing.returncode == 1
     assert "nothing of it is running" in nothing.stderr
@@ -235,7 +238,7 @@ def test_what_does_not_come_up_is_told(project, free_port):
           endpoints: {{tasks: ipc, results: "tcp://127.0.0.1:{free_port()}"}}
           nodes:
             ventilator: {{role: ventilator, bind: tasks, params: {{count: 10}}}}
-            stranger: {{external: true, connect: results, ready_within: 1s}}
+            stranger: {{external: true, connect: results, ready_within: 10s}}
             worker: {{role: worker, connect: [tasks, results]}}
             sink: {{role: sink, bind: results}}
     """)
