@@ -54,7 +54,7 @@ GUARDED = {
             server: {role: sink, bind: door, params: {call: "hold:until_told"}}
             other: {role: ventilator, connect: elsewhere, params: {count: 1}}
             last: {role: sink, bind: elsewhere}
-            gate: {role: "gate:Gate", depends_on: [node, other]}
+            gate: {role: "gate:Gate", depends_on: [node, other], ready_within: 120s}
           expect: {server.received: 50}
     """,
     "REP": """
@@ -66,7 +66,7 @@ GUARDED = {
             server: {role: server, bind: door}
             other: {role: ventilator, connect: elsewhere, params: {count: 1}}
             last: {role: sink, bind: elsewhere}
-            gate: {role: "gate:Gate", depends_on: [node, other]}
+            gate: {role: "gate:Gate", depends_on: [node, other], ready_within: 120s}
           expect: {server.received: 50}
     """,
     "PUB": """
@@ -78,7 +78,7 @@ GUARDED = {
             server: {role: publisher, bind: door, params: {count: 50}}
             other: {role: ventilator, connect: elsewhere, params: {count: 1}}
             last: {role: sink, bind: elsewhere}
-            gate: {role: "gate:Gate", depends_on: [node, other]}
+            gate: {role: "gate:Gate", depends_on: [node, other], ready_within: 120s}
           expect: {node.received: 50}
     """,
 }

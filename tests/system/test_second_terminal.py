@@ -116,9 +116,13 @@ def test_ps_shows_what_runs(project: Project, running: Run) -> None:
 def test_ps_tells_machines_more(project: Project, running: Run) -> None:
     before = states(project)
     wait_for_results(running, 100)
-    now = states(project)
+
+    def all_at_work() -> dict[str, dict] | None:
+        seen = states(project)
+        return seen if all(process["rate_per_s"] > 0 for process in seen.values()) else None
+
+    now = wait_until(all_at_work, "all of them at work")
     assert now["sink-1"]["received"] >= before["sink-1"]["received"] + 100
-    assert all(process["rate_per_s"] > 0 for process in now.values())
     assert (now["sink-1"]["sent"], now["ventilator-1"]["received"]) == (None, None)
     assert all(before[name]["since_s"] < now[name]["since_s"] for name in now)
 

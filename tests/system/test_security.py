@@ -15,6 +15,7 @@ from chaos import strangers
 from chaos.curves import TOLD, as_node, is_shown_out, visiting
 from chaos.held import furnish, open_gate
 from chaos.strangers import GUARDED
+from orchestrator.run.requests import Look
 from roles.kit.keys import named, read_pair
 
 ENGINES = ["local", "supervisor"]
@@ -197,7 +198,7 @@ def test_a_program_of_the_users_finds_its_keys_in_its_environment(project: Proje
     project.topology(f"""
         p:
           security: curve
-          endpoints: {{tasks: "tcp://127.0.0.1:*", results: {{address: ipc, idle_after: 500ms}}}}
+          endpoints: {{tasks: "tcp://127.0.0.1:*", results: {{address: ipc, idle_after: 5s}}}}
           nodes:
             first: {{role: ventilator, bind: tasks, params: {{count: 20}}}}
             second: {{role: ventilator, bind: tasks, params: {{count: 30}}}}
@@ -217,7 +218,7 @@ def test_an_external_is_awaited_and_comes_in_with_its_key(
         p:
           security: curve
           codec: text
-          endpoints: {{results: {{address: "{address}", idle_after: 300ms}}, elsewhere: ipc}}
+          endpoints: {{results: {{address: "{address}", idle_after: 5s}}, elsewhere: ipc}}
           nodes:
             node: {{external: true, connect: results}}
             server: {{role: sink, bind: results, params: {{into: came.jsonl}}}}
@@ -236,13 +237,22 @@ def test_an_external_is_awaited_and_comes_in_with_its_key(
     assert (project.folder / "came.jsonl").read_text() == '"let me in"\n'
 
 
+ENDLESS = """
+    from pathlib import Path
+
+    def tasks():
+        number = 0
+        while number % 100 or not Path("enough").exists():
+            number += 1
+            yield number
+"""
 RESTARTED = """
     p:
       security: curve
       settle: 3s  # a busy machine may take its time to find a receiver again
       endpoints: {tasks: "tcp://127.0.0.1:*", results: "tcp://127.0.0.1:*"}
       nodes:
-        ventilator: {role: ventilator, bind: tasks, params: {count: 1600, rate: 400}}
+        ventilator: {role: ventilator, bind: tasks, params: {call: "load:tasks", rate: 400}}
         worker: {role: worker, connect: [tasks, results], replicas: 2, params: {call: "roles.functions:echo"}, restart: on-failure}
         sink: {role: sink, bind: results}
       faults:
@@ -262,8 +272,18 @@ RESTARTED = """
 @pytest.mark.slow
 @pytest.mark.parametrize("engine", ENGINES)
 def test_who_comes_again_or_later_has_its_nodes_key(project: Project, engine: str) -> None:
+    project.write("load.py", ENDLESS)
     project.topology(RESTARTED)
-    outcome = project.run("--engine", engine).passed()
+    run = project.start("--engine", engine)
+    run.wait_for("ProcessLaunched", process="worker-3")
+    wait_until(
+        lambda: any(
+            process.name == "worker-3" and (process.received or 0) > 0 for process in run.ask(Look).processes
+        ),
+        "work for who has come",
+    )
+    (project.folder / "enough").touch()
+    outcome = run.outcome().passed()
     assert outcome.processes["sink-1"]["restarts"] == 1
     assert not [line for line in outcome.log("sink-1").splitlines() if "its key" in line]
 
