@@ -3,22 +3,42 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 import pytest
-from harness import Outcome, Project
+from harness import Outcome, Project, Run, wait_until
+
+from orchestrator.run.requests import Look
 
 pytestmark = pytest.mark.slow
 
 SERVER = """
+import itertools
 import time
+from pathlib import Path
+
+turns = itertools.count(1)
 
 def slow(request):
     time.sleep(0.002)
     return "World"
 
-def slow_at_first(request, seen=[]):
-    seen.append(request)
-    time.sleep(0.5 if len(seen) == 1 else 0)
+def slow_at_first(request):
+    time.sleep(1.5 if next(turns) == 1 else 0)
+    return "World"
+
+def held_until_killed(request):
+    "From the 101st request on, unless that has happened already."
+    if next(turns) == 101 and not Path("held").exists():
+        Path("held").touch()
+        time.sleep(1000)
+    return "World"
+
+def held_until_told(request):
+    "From the 101st request on."
+    turn = next(turns)
+    while turn > 100 and not Path("go").exists():
+        time.sleep(0.005)
     return "World"
 """
 REQUESTS = """
@@ -34,7 +54,7 @@ REQUESTS = """
           params: {{requests: {requests}, sockets: 2, {retry}}}
       {more}
 """
-RESTART = "faults: [{when: {client.received: 50}, restart: server-1, for: 300ms}]"
+RESTART = "faults: [{when: {client.received: 100}, restart: server-1, for: 300ms}]"
 
 
 @pytest.fixture
@@ -45,13 +65,16 @@ def requests(project: Project):
     def run(
         more: str = "",
         *,
-        retry="retry: {timeout: 250ms, attempts: 40}",
+        retry="retry: {timeout: 250ms, attempts: 1000}",
         address="ipc",
         call="slow",
         requests=100,
+        meanwhile: Callable[[Run], object] = lambda _: None,
     ):
         project.topology(REQUESTS.format(**locals()))
-        return project.run()
+        started = project.start()
+        meanwhile(started)
+        return started.outcome()
 
     return run
 
@@ -69,21 +92,32 @@ def all_answered(outcome: Outcome, requests: int) -> list[dict[str, int]]:
 
 @pytest.mark.parametrize("address", ["ipc", "tcp://127.0.0.1:*"])
 def test_all_is_answered_though_the_server_is_killed_and_started_again(requests, address: str) -> None:
-    counts = all_answered(requests(RESTART, address=address), 100)
+    # Who asks sooner may have given up the socket to which a reply comes, and the fault would wait for it in vain.
+    patient = "retry: {timeout: 1s, attempts: 1000}"
+    counts = all_answered(requests(RESTART, retry=patient, address=address, call="held_until_killed"), 100)
     assert sum(one["retried"] for one in counts) >= 1
 
 
 def test_without_retry_the_same_clients_are_stuck(requests) -> None:
-    outcome = requests(RESTART, retry="payload: Hello")
+    outcome = requests(RESTART, retry="payload: Hello", call="held_until_killed")
     assert outcome.exit_code == 1, outcome.stderr
     assert sum(one["ports"]["server"]["received"] for one in outcome.of_node("client")) < 400
     assert "retried" not in outcome.of_node("client")[0]["ports"]["server"]
 
 
-def test_what_a_server_that_stood_still_answers_is_late(requests) -> None:
+def test_what_a_server_that_stood_still_answers_is_late(requests, project: Project) -> None:
+    def all_ask_for_the_fourth_time(run: Run) -> bool:
+        clients = [process for process in run.ask(Look).processes if process.node == "client"]
+        return all(client.sent - client.received >= 2 * 4 for client in clients)
+
+    def let_it_answer(run: Run) -> None:
+        run.wait_for("FaultFired")
+        wait_until(lambda: all_ask_for_the_fourth_time(run), "four attempts of each socket")
+        (project.folder / "go").touch()
+
     fault = "faults: [{when: {client.received: 50}, pause: server-1, for: 700ms}]"
-    counts = all_answered(requests(fault), 100)
-    assert sum(one["late"] for one in counts) >= 4, "each socket was waiting, and asked once more or twice"
+    counts = all_answered(requests(fault, call="held_until_told", meanwhile=let_it_answer), 100)
+    assert sum(one["late"] for one in counts) >= 4, "each socket was waiting, and had asked again"
 
 
 def test_a_server_that_is_slow_once_answers_late_and_twice(requests) -> None:
@@ -103,6 +137,7 @@ def test_who_is_never_answered_fails_and_says_so(requests) -> None:
     outcome = requests(
         "faults: [{when: {client.received: 50}, pause: server-1}]",
         retry="retry: {timeout: 100ms, attempts: 3}",
+        requests=1_000_000,
     )
     assert outcome.exit_code == 1, outcome.stderr
     texts = [problem["text"] for problem in outcome.problems if problem["kind"] == "failed"]
@@ -117,7 +152,8 @@ def test_who_is_never_answered_fails_and_says_so(requests) -> None:
 def test_when_the_only_server_is_gone_for_good_clients_do_not_leave_quietly(requests):
     outcome = requests(
         "faults: [{when: {client.received: 50}, kill: server-1}]\n      expect: {server.exit_code: SIGKILL}",
-        retry="retry: {timeout: 100ms, attempts: 3}",
+        retry="retry: {timeout: 1s, attempts: 3}",
+        requests=1_000_000,
     )
     assert outcome.exit_code == 1
     (problem,) = {problem["text"].split(":")[1].split(" (")[0] for problem in outcome.problems}
@@ -132,11 +168,11 @@ def test_a_server_that_comes_late_finds_what_is_still_asked_and_the_run_ends(pro
           stall: 3s
           endpoints: {hello: ipc}
           nodes:
-            server: {role: server, bind: hello, start_delay: 800ms}
+            server: {role: server, bind: hello, start_delay: 3s}
             client:
               role: client
               connect: hello
-              params: {requests: 20, payload: Hello, sockets: 3, retry: {timeout: 100ms, attempts: 50}}
+              params: {requests: 20, payload: Hello, sockets: 3, retry: {timeout: 100ms, attempts: 1000}}
     """)
     outcome = project.run()
     (one,) = all_answered(outcome, 30)
