@@ -60,15 +60,26 @@ def under_its_name(outcome: Outcome, process: str) -> str:
 
 
 def test_a_role_that_raises(project: Project) -> None:
+    """Not before all that it has done has arrived: after a failure nobody is waited for for long."""
     outcome = run(
         project,
         """
+        import time
+        from pathlib import Path
+
         def work(task):
             if task == 7:
+                while not Path("arrived").exists():
+                    time.sleep(0.005)
                 raise ValueError("seven is unlucky")
             return task
+
+        def note(result):
+            if result == 6:
+                Path("arrived").touch()
         """,
         worker="call: 'mine:work'",
+        sink="call: 'mine:note'",
     )
     text = failed(outcome, "worker-1", 1, "failed")
     assert text == "worker-1 failed: ValueError: seven is unlucky while handling 7"
@@ -145,12 +156,23 @@ def test_report_raises(project: Project) -> None:
 
 
 def test_a_source_that_raises(project: Project) -> None:
+    """Not before all that it has sent has arrived: after a failure nobody is waited for for long."""
     project.write(
         "mine.py",
         """
+        import time
+        from pathlib import Path
+
         def tasks():
             yield from range(10)
+            while not Path("arrived").exists():
+                time.sleep(0.005)
             raise RuntimeError("no more input")
+
+        def note(task):
+            if task == 9:
+                Path("arrived").touch()
+            return task
         """,
     )
     project.topology("""
@@ -159,7 +181,7 @@ def test_a_source_that_raises(project: Project) -> None:
           endpoints: {tasks: ipc}
           nodes:
             ventilator: {role: ventilator, bind: tasks, params: {call: "mine:tasks"}}
-            sink: {role: sink, connect: tasks, params: {into: results.jsonl}}
+            sink: {role: sink, connect: tasks, params: {call: "mine:note", into: results.jsonl}}
     """)
     outcome = project.run()
     assert failed(outcome, "ventilator-1", 1, "failed") == "ventilator-1 failed: RuntimeError: no more input"
