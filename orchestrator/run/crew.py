@@ -13,6 +13,9 @@ from orchestrator.run.plan import Plan
 from roles.kit.messages import Down, End, Finish, Stop
 from roles.kit.spec import ProcessSpec
 
+BELIEVED_AFTER_S = 5.0
+"""One that says that it waits, and is always found to have work, is busy with something else."""
+
 
 class Crew:
     """All members by name, the time, and the commands decided on since they were last taken."""
@@ -53,9 +56,9 @@ class Crew:
         """Whether all of them, who seem to wait, have nothing to do in truth; where nobody has looked, somebody will.
 
         One that has had no processor for a while says that it waits though messages lie before it. `for_s` is how long
-        this is asked already: threads of a role's own may be busy for ever, and it is believed after a stall's time.
+        this is asked already: threads of a role's own may be busy for ever, so a wait is believed in the end.
         """
-        if for_s >= self.plan.stall_s:
+        if for_s >= BELIEVED_AFTER_S:
             return True
         names = {m.name for m in members if m.pid is not None and not m.over}
         self.doubted |= names
