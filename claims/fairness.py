@@ -38,7 +38,7 @@ class Audience(Role):
 
     publishers: int = 4
     window: int = 4000
-    settle_s: float = 0.2
+    settle_s: float = 2.0
 
     def connected(self) -> None:
         """Ask for everything."""

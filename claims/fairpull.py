@@ -32,7 +32,7 @@ class Receiver(Role):
 
     senders: int = 2
     window: int = 2000
-    settle_s: float = 0.2
+    settle_s: float = 2.0
 
     def run(self) -> None:
         if self.said.connected:

@@ -61,8 +61,8 @@ def answered(replies: int) -> dict[str, int]:
 
 
 def answer(request: object) -> object:
-    """Work for a millisecond, then answer with the request."""
-    time.sleep(0.001)
+    """Work for five milliseconds, then answer with the request."""
+    time.sleep(0.005)
     return request
 
 
