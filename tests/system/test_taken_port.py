@@ -94,7 +94,7 @@ def test_two_runs_of_one_port(project: Project, free_port: Callable[[], int]) ->
           nodes:
             ventilator: {{role: ventilator, bind: tasks, params: {{count: 10}}}}
             sink: {{role: sink, connect: tasks}}
-            gate: {{role: "gate:Gate", depends_on: [ventilator]}}
+            gate: {{role: "gate:Gate", depends_on: [ventilator], ready_within: 2m}}
     """)
     first = project.start()
     first.wait_for("ProcessReady", process="ventilator-1")
