@@ -7,11 +7,12 @@ import resource
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 from harness import Outcome, Project, Run, wait_until
+
+from orchestrator.run.launcher import AT_A_TIME
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "thousand_clients.yaml"
 FEW_FILES = 256
@@ -32,7 +33,6 @@ def test_a_thousand_clients(project: Project) -> None:
     link = outcome.links["hello"]
     assert (link["sent"], link["received"]) == (10_000, 10_000)
     assert link["replies"] == {"sent": 10_000, "received": 10_000, "lost": 0}
-    assert outcome.summary["elapsed_s"] < 60
 
 
 def limited(project: Project, clients: int, *, soft: int, hard: int) -> Outcome:
@@ -93,10 +93,8 @@ def test_an_interrupt_while_launching(project: Project) -> None:
     """It need not wait for the rest to be launched."""
     run = start(project, 1000)
     run.wait_for("ProcessLaunched", process="client-20")
-    interrupted_s = time.monotonic()
     run.signal(signal.SIGINT)
     outcome = run.outcome()
-    assert time.monotonic() - interrupted_s < 5
     assert (outcome.exit_code, outcome.summary["verdict"]) == (130, "interrupted"), outcome.stderr
     outcomes = {process["outcome"] for process in outcome.summary["processes"]}
     assert "not_started" in outcomes
@@ -109,9 +107,11 @@ def test_a_death_while_launching(project: Project) -> None:
     run.wait_for("ProcessLaunched", process="client-20")
     os.kill(run.pid("client-3"), signal.SIGKILL)
     outcome = run.outcome()
-    died_s = run.events("ProcessEnded", process="client-3")[0]["at_s"]
     assert outcome.exit_code == 1
-    assert run.events("RunEnded")[0]["at_s"] - died_s < 3
+    events = run.events()
+    (died,) = run.events("ProcessEnded", process="client-3")
+    launched_later = [event for event in events[events.index(died) :] if event["event"] == "ProcessLaunched"]
+    assert len(launched_later) <= AT_A_TIME
     assert [problem["process"] for problem in outcome.problems] == ["client-3"], outcome.stderr
     assert outcome.processes["client-1000"]["outcome"] == "not_started"
 

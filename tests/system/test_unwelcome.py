@@ -7,7 +7,9 @@ from xml.etree import ElementTree
 
 import pytest
 import zmq
-from harness import Project, wait_until
+from harness import Project, Run, wait_until
+
+from orchestrator.run.requests import Look
 
 SMALL = """
     p:
@@ -20,12 +22,34 @@ SMALL = """
 """
 
 
+def received(run: Run, process: str) -> int | None:
+    """What a process has received up to now."""
+    return next(one.received for one in run.ask(Look).processes if one.name == process)
+
+
 @pytest.mark.parametrize("batch", [1, 10])
 def test_a_message_too_large_fails_its_sender(project: Project, batch: int) -> None:
     """What was sent before it arrives, and the books balance; the error names item, size and key."""
-    project.write("items.py", "def items():\n    yield from ['a', 'b', 'x' * 1024, 'y' * 2000]\n")
+    project.write(
+        "items.py",
+        """
+        import time
+        from pathlib import Path
+
+
+        def items():
+            yield from ['a', 'b', 'x' * 1024]
+            while not Path("enough").exists():
+                time.sleep(0.005)
+            yield 'y' * 2000
+        """,
+    )
     project.topology(SMALL.replace("1KiB}", f"1KiB, batch: {batch}}}"))
-    outcome = project.run()
+    run = project.start()
+    if batch == 1:  # else those before wait in one batch with it
+        wait_until(lambda: received(run, "worker-1") == 3, "all that is not too large received")
+    (project.folder / "enough").touch()
+    outcome = run.outcome()
     assert outcome.exit_code == 1
     (problem,) = [one for one in outcome.problems if one["process"] == "ventilator-1"]
     assert "TooLarge: cannot send " in problem["text"]
