@@ -10,7 +10,6 @@ import subprocess
 import sys
 import termios
 import threading
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -18,10 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from harness import MARKER, Outcome, Project, Run, wait_until
+from harness import DEADLINE_S, MARKER, Outcome, Project, Run, wait_until
 from trouble import books_agree, furnish, open_gate, wait_for_traces
-
-SOON_S = 1.5
 
 PATTERNS = {
     "pipeline": """
@@ -201,10 +198,9 @@ def test_twice_ends_at_once(seat: Seat, interrupt: Interrupt, exit_code: int) ->
     interrupt(seat, run)
     run.wait_for("RunDraining")
     assert run.process.poll() is None
-    second_s = time.monotonic()
     interrupt(seat, run)
     outcome = interrupted(run.outcome(), exit_code, lost=True)
-    assert time.monotonic() - second_s < SOON_S
+    assert [process["signal"] for process in outcome.of_node("worker")] == ["SIGKILL"] * 2
     books_agree(outcome)
     assert len(outcome.processes) == 4
     assert outcome.links["tasks"]["sent"] == 10
@@ -225,10 +221,8 @@ def test_before_go(seat: Seat, interrupt: Interrupt, exit_code: int) -> None:
     run = seat.start()
     run.wait_for("ProcessReady", process="ventilator-1")
     run.wait_for("ProcessLaunched", process="gate-1")
-    interrupted_s = time.monotonic()
     interrupt(seat, run)
     outcome = interrupted(run.outcome(), exit_code)
-    assert time.monotonic() - interrupted_s < SOON_S
     assert not run.events("RunReady")
     assert outcome.links["tasks"]["sent"] == 0
     assert {process["outcome"] for process in outcome.summary["processes"]} == {"stopped"}
@@ -301,7 +295,7 @@ def test_a_second_pattern_does_not_start(seat: Seat) -> None:
     events = seat.project.folder / "runs" / "terminal" / "updates" / "events.jsonl"
     wait_until(lambda: events.exists() and b"RunReady" in events.read_bytes(), "Go")
     seat.press_ctrl_c()
-    assert run.process.wait(15) == 130
+    assert run.process.wait(DEADLINE_S) == 130
     wait_until(lambda: not run.living(), "everybody gone", 5)
     outcome = Outcome(130, run.out_path.read_text(), run.stderr, run.run_dir)
     assert _result(outcome.document) == ("interrupted", 130)

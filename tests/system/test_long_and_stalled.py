@@ -20,10 +20,19 @@ BUSY = f"""
         '''The first task takes long; whoever has another one says who he is.'''
         if task == 1:
             pathlib.Path("busy").write_text(str(os.getpid()))
-            time.sleep({BUSY_S})
+            take_long()
         else:
             pathlib.Path("other").write_text(str(os.getpid()))
         return task
+
+    def take_long():
+        time.sleep({BUSY_S})
+"""
+BUSY_UNTIL_KILLED = """
+    def take_long():
+        while not pathlib.Path("killed").exists():
+            time.sleep(0.005)
+        time.sleep(1)
 """
 BUSY_TOPOLOGY = """
     busy:
@@ -88,15 +97,19 @@ def test_a_receiver_that_finishes_early_beside_a_busy_one(project: Project) -> N
 
 def test_a_death_beside_a_busy_worker(project: Project) -> None:
     """The other worker is killed: the busy one's task is not called lost, though it takes longer than `settle`."""
-    project.write("busy.py", BUSY.replace(f"time.sleep({BUSY_S})", "time.sleep(0.4)"))
-    project.topology(BUSY_TOPOLOGY)
+    project.write("busy.py", BUSY + BUSY_UNTIL_KILLED)
+    # A death that is a failure would leave the busy one a second and a half, whatever it has in hand.
+    expected = '{worker.exit_code: [0, SIGKILL], tasks.lost: ">= 0", results.lost: ">= 0"}'
+    project.topology(f"{BUSY_TOPOLOGY}      expect: {expected}\n")
     run = project.start()
+    run.wait_for("ProcessFinished", process="ventilator-1")
     other = int(wait_until(lambda: _text(project, "other"), "the other worker at work"))
     wait_until(lambda: _text(project, "busy"), "a busy worker")
     os.kill(other, signal.SIGKILL)
-    outcome = run.outcome()
+    run.wait_for("ProcessEnded", pid=other, signal="SIGKILL")
+    (project.folder / "killed").touch()
+    outcome = run.outcome().passed()
     books_agree(outcome)
-    assert outcome.exit_code == 1
     busy = next(process for process in outcome.of_node("worker") if process["pid"] != other)
     assert (busy["outcome"], busy["exit_code"]) == ("finished", 0), outcome.stderr
     assert busy["ports"]["tasks"]["received"] == 10
@@ -130,6 +143,7 @@ def test_a_large_message(project: Project, transport: str) -> None:
     project.topology(f"""
         large:
           codec: bytes
+          stall: 60s
           settle: 250ms
           endpoints:
             tasks: {{address: "{transport}", max_message: 256MiB}}
@@ -190,7 +204,6 @@ def test_all_wait_for_ever(project: Project) -> None:
     }
     assert len([problem for problem in outcome.problems if problem["kind"] == "stalled"]) == 2
     books_agree(outcome)
-    assert outcome.summary["elapsed_s"] < 5
 
 
 def test_a_sender_that_nobody_relieves(project: Project) -> None:
@@ -240,7 +253,7 @@ def test_a_sender_that_nobody_relieves(project: Project) -> None:
 
 @pytest.mark.slow
 def test_a_busy_run_is_not_stalled(project: Project) -> None:
-    """Nothing moves for far longer than `stall`, but somebody works."""
-    project.write("busy.py", BUSY.replace(f"time.sleep({BUSY_S})", "time.sleep(1.5)"))
-    project.topology(BUSY_TOPOLOGY.replace("settle: 250ms", "stall: 200ms"))
+    """Nothing moves for longer than `stall`, but somebody works."""
+    project.write("busy.py", BUSY.replace(f"time.sleep({BUSY_S})", "time.sleep(6)"))
+    project.topology(BUSY_TOPOLOGY.replace("settle: 250ms", "stall: 4s"))
     project.run().balanced()
