@@ -92,6 +92,7 @@ def kill_when(run: Run, process: str, life: int, path: Path, *, column: int, lin
 FEED = """
     p:
       codec: text
+      settle: 20s
       allow: [starts-over]
       seed: {seed}
       endpoints: {{news: {{address: {address}, sequence: true, hwm: {hwm}}}}}
@@ -105,6 +106,8 @@ FEED = """
           {publisher}
         subscriber: {{role: subscriber, connect: news, {subscriber}}}
 """
+"""After a death the end is told, too, once nothing has come for `settle`: nobody may stand still for so long."""
+
 POLICY = "restart: {policy: on-failure, backoff: 50ms}"
 
 Play = Callable[[Project, str], Tally]
@@ -163,9 +166,8 @@ def subscriber_killed(project: Project, seed: str) -> Tally:
     def kill(run: Run, life: int) -> None:
         kill_when(run, "subscriber-1", life, got_path, column=0, lines=chance.randint(20, 400))
         if life == kills - 1:
-            wait_until(
-                lambda: len({words[0] for words in written(got_path)}) > kills, "updates at the last life"
-            )
+            last = str(run.wait_for("ProcessLaunched", process="subscriber-1", incarnation=kills)["pid"])
+            wait_until(lambda: _misses_some(got_path, last), "a gap in the last life")
             (project.folder / "enough").touch()
 
     outcome = _outcome(project, seed, text, tally, [kill] * kills)
@@ -189,6 +191,12 @@ def subscriber_killed(project: Project, seed: str) -> Tally:
         wrong.append(f"what is lost cannot be known: {outcome.links['news']}")
     tally.counts.update({"updates": len(sent), "missed": inside, "sent while away": away})
     return _told(tally, seed, wrong)
+
+
+def _misses_some(path: Path, life: str) -> bool:
+    """Whether a life of a subscriber has written down an update that does not follow the one before."""
+    numbers = [int(number) for whose, *_, number in written(path) if whose == life]
+    return any(b - a > 1 for a, b in itertools.pairwise(numbers))
 
 
 def _gaps(sent: list[Update], lives: list[list[Update]]) -> tuple[int, int]:
