@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import random
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,6 +13,8 @@ from harness import Project
 
 from orchestrator.run.plan import Plan
 from orchestrator.verbs.loading import load, make_plans
+
+BELOW_THE_SYSTEMS_OWN = range(20_000, 32_768)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -41,16 +45,17 @@ def plan_of_file() -> Callable[[Path], Plan]:
 
 @pytest.fixture
 def free_port() -> Callable[[], int]:
-    """Gives tcp ports that nobody has now, for rows that need a number known beforehand; never one twice."""
-    given: set[int] = set()
+    """Gives tcp ports that nobody has now, for rows that need a number known beforehand; never one twice.
+
+    They are none of those that the system gives to whoever asks for any, or another test might be given one meanwhile.
+    """
+    ports = iter(random.sample(BELOW_THE_SYSTEMS_OWN, len(BELOW_THE_SYSTEMS_OWN)))
 
     def give() -> int:
-        while True:
-            with socket.socket() as holder:
-                holder.bind(("127.0.0.1", 0))
-                port: int = holder.getsockname()[1]
-            if port not in given:
-                given.add(port)
+        for port in ports:
+            with contextlib.suppress(OSError), socket.socket() as holder:
+                holder.bind(("127.0.0.1", port))
                 return port
+        raise AssertionError("no port is free")
 
     return give

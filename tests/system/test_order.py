@@ -32,7 +32,8 @@ def test_launch_order_is_told_by_the_sockets(project: Project, order: tuple[str,
     assert json.loads((outcome.run_dir / "summary.json").read_text()) == outcome.summary
     launched = [event["process"] for event in run.events("ProcessLaunched")]
     assert launched == ["sink-1", "worker-1", "worker-2", "ventilator-1"]
-    shown = [line.split()[:2] for line in outcome.stderr.splitlines() if line[:3].strip().isdigit()]
+    shown = [line.split()[:2] for line in outcome.stderr.splitlines()]
+    shown = [words for words in shown if words and words[0].isdigit()]
     assert shown == [["1", "sink"], ["2", "worker"], ["3", "ventilator"]], outcome.stderr
 
 

@@ -43,7 +43,7 @@ PIPELINE = """\
 OURS = {
     "server": "{role: server, bind: hello}",
     "client": "{role: client, connect: hello, replicas: 2, params: {requests: 10}}",
-    "publisher": "{role: publisher, bind: weather, params: {call: 'own:weather', rate: 5000}}",
+    "publisher": "{role: publisher, bind: weather, params: {call: 'own:weather', rate: 1000}}",
     "subscriber": "{role: subscriber, connect: weather, replicas: 2, params: {topics: ['10001 '], updates: 20}}",
     "ventilator": (
         "{role: ventilator, bind: tasks, connect: {start: results}, params: {count: 100, workload_ms: [1, 3]}}"
@@ -57,9 +57,9 @@ OWN = """\
         for number in range(5000):
             yield f"{10000 + number % 10} {number % 100} 50"
     """
-"""A second's worth, of which one update in ten is for 10001."""
+"""Five seconds' worth, of which one update in ten is for 10001."""
 
-IDLE = ", idle_after: 500ms"
+IDLE = ", idle_after: 5s"
 
 
 @dataclass(frozen=True)
