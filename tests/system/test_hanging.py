@@ -171,17 +171,28 @@ STREAM = """
         worker: {role: worker, connect: [tasks, results], replicas: 2, params: {call: "roles.functions:echo"}}
         sink: {role: sink, bind: results}
 """
+STREAM_UNTIL_ENOUGH = STREAM.replace("count: 1600", 'call: "load:tasks"')
+LOAD = """
+    import itertools, pathlib
+
+    def tasks():
+        '''A stream that goes on until it is enough, and some more for each worker: who is stopped has to do then.'''
+        yield from itertools.takewhile(lambda _: not pathlib.Path("enough").exists(), itertools.count(1))
+        yield from range(10)
+"""
 
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_who_was_stopped_is_told_at_once_and_when_the_run_stalls(project: Project, engine: str) -> None:
-    project.topology(STREAM)
+    project.write("load.py", LOAD)
+    project.topology(STREAM_UNTIL_ENOUGH)
     run = project.start("--engine", engine)
     run.wait_for("RunReady")
     pid = run.pid("worker-1")
     os.kill(pid, signal.SIGSTOP)
     told = run.wait_for("ProcessStopped", process="worker-1")
     assert told["pid"] == pid
+    (project.folder / "enough").touch()
     outcome = run.outcome()
     assert outcome.exit_code == 1
     assert f"worker-1 is stopped by a signal (kill -CONT {pid} lets it go on)" in outcome.stderr
@@ -192,17 +203,9 @@ def test_who_was_stopped_is_told_at_once_and_when_the_run_stalls(project: Projec
     assert stalled["worker-2"] == "stalled: worker-2 waits to receive from tasks (tasks)"
 
 
-UNTIL_ENOUGH = """
-    import itertools, pathlib
-
-    def tasks():
-        yield from itertools.takewhile(lambda _: not pathlib.Path("enough").exists(), itertools.count(1))
-"""
-
-
 def test_who_was_stopped_and_goes_on_fails_nothing(project: Project) -> None:
-    project.write("load.py", UNTIL_ENOUGH)
-    project.topology(STREAM.replace("stall: 1s", "stall: 30s").replace("count: 1600", 'call: "load:tasks"'))
+    project.write("load.py", LOAD)
+    project.topology(STREAM_UNTIL_ENOUGH.replace("stall: 1s", "stall: 30s"))
     run = project.start()
     run.wait_for("RunReady")
     pid = run.pid("worker-1")
