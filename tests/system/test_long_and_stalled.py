@@ -257,3 +257,41 @@ def test_a_busy_run_is_not_stalled(project: Project) -> None:
     project.write("busy.py", BUSY.replace(f"time.sleep({BUSY_S})", "time.sleep(6)"))
     project.topology(BUSY_TOPOLOGY.replace("settle: 250ms", "stall: 4s"))
     project.run().balanced()
+
+
+@pytest.mark.slow
+def test_who_waits_is_believed_in_the_end_though_a_thread_of_its_own_is_busy(project: Project) -> None:
+    """The kernel always has work for the survivor, so that it alone does not tell when the stream is over."""
+    project.write(
+        "busy.py",
+        """
+        import hashlib
+        import threading
+        import time
+
+        def computes():
+            hashlib.pbkdf2_hmac("sha256", b"for", b"ever", 10**9)  # it lets other threads run
+
+        def work(task):
+            if threading.active_count() == 1:
+                threading.Thread(target=computes, daemon=True).start()
+            return task
+
+        def hold(task):
+            time.sleep(1000)
+        """,
+    )
+    project.topology("""
+        p:
+          endpoints: {tasks: ipc, results: ipc}
+          nodes:
+            ventilator: {role: ventilator, bind: tasks, params: {count: 200}}
+            survivor: {role: worker, connect: [tasks, results], params: {call: "busy:work"}}
+            victim: {role: worker, connect: [tasks, results], params: {call: "busy:hold"}}
+            sink: {role: sink, bind: results}
+          faults:
+            - {when: {ventilator.sent: 200, sink.received: 100}, kill: victim}
+          expect: {victim.exit_code: SIGKILL, tasks.lost: 100}
+    """)
+    outcome = project.run().passed()
+    assert outcome.links["results"]["received"] == 100
