@@ -171,6 +171,10 @@ class Recorded:
         with Asker(reception_address(live.sockets)) as asker:
             return asker.ask(make(ticket=ticket(), **fields), within_s=within_s)
 
+    def states(self) -> dict[str, ProcessState]:
+        """Its processes as they are now, by name."""
+        return {process.name: process for process in self.ask(Look).processes}
+
 
 @dataclass
 class Service(Recorded):
@@ -189,10 +193,6 @@ class Service(Recorded):
         live = read_live(self.run_dir / LIVE)
         assert live is not None, "it is over"
         return live
-
-    def states(self) -> dict[str, ProcessState]:
-        """Its processes as they are now, by name."""
-        return {process.name: process for process in self.ask(Look).processes}
 
     def coordinator(self) -> int:
         """The process number of its coordinator, which is waited for."""
