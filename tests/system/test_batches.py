@@ -7,24 +7,27 @@ import signal
 import pytest
 from harness import ENGINES, wait_until
 
-from orchestrator.run.requests import Look, Scale
+from orchestrator.run.requests import Down, Scale
 
 pytestmark = pytest.mark.system
 
 PIPELINE = """
     p:
       codec: {codec}
-      endpoints: {{tasks: {{address: ipc, batch: 100}}, results: {{address: ipc, batch: 100}}}}
+      endpoints:
+        tasks: {{address: ipc, batch: 100, hwm: {hwm}}}
+        results: {{address: ipc, batch: 100, hwm: {hwm}}}
       nodes:
         ventilator: {{role: ventilator, bind: tasks, params: {{count: {count}}}}}
         worker: {{role: worker, connect: [tasks, results], replicas: 3, params: {{call: "{call}"}}}}
         sink: {{role: sink, bind: results, params: {{into: done.jsonl}}}}
 """
 ECHO = "roles.functions:echo"
+ENDLESS = 1_000_000_000
 
 
-def pipeline(codec="json", count=20_000, call=ECHO):
-    return PIPELINE.format(codec=codec, count=count, call=call)
+def pipeline(codec="json", count=20_000, call=ECHO, hwm=1000):
+    return PIPELINE.format(codec=codec, count=count, call=call, hwm=hwm)
 
 
 def done(project):
@@ -42,30 +45,30 @@ def test_every_item_arrives_once(project, codec):
 @pytest.mark.slow
 @pytest.mark.parametrize("engine", ENGINES)
 def test_workers_come_and_go_and_nothing_is_lost(project, engine):
-    project.topology(pipeline(count=200_000).replace("count: 200000", "count: 200000, rate: 50000"))
+    text = pipeline(count=ENDLESS).replace(f"count: {ENDLESS}", f"count: {ENDLESS}, rate: 20000")
+    project.topology(text.replace("replicas: 3", "replicas: 3, ready_within: 60s"))
     run = project.start("--engine", engine)
     run.wait_for("RunReady")
     for replicas in (12, 2):
         answer = run.ask(Scale, node="worker", replicas=replicas)
         assert answer.done, answer.text
-    assert not run.events("ProcessFinished", process="ventilator-1"), "the batch was over before the change"
-    run.outcome().balanced()
-    assert sorted(done(project)) == list(range(1, 200_001))
+    assert run.ask(Down).done
+    sent = run.outcome().balanced().links["tasks"]["sent"]
+    assert sorted(done(project)) == list(range(1, sent + 1))
 
 
 def test_what_a_killed_worker_had_is_counted(project):
-    text = pipeline(count=300_000).replace(
+    text = pipeline(count=ENDLESS, hwm=50).replace(
         "replicas: 3", "replicas: 3, restart: {policy: on-failure, backoff: 10ms}"
     )
     project.topology(text + '      expect: {tasks.lost: ">= 0", results.lost: ">= 0"}\n')
     run = project.start()
     run.wait_for("RunReady")
     for number in (1, 2):
-        wait_until(
-            lambda at=number: {p.name: p for p in run.ask(Look).processes}["sink-1"].received > at * 20_000,
-            "some results",
-        )
-        os.kill(run.wait_for("ProcessLaunched", process=f"worker-{number}")["pid"], signal.SIGKILL)
+        wait_until(lambda at=number: run.states()["sink-1"].received > at * 20_000, "some results")
+        os.kill(run.pid(f"worker-{number}"), signal.SIGKILL)
+        run.wait_for("ProcessLaunched", process=f"worker-{number}", incarnation=1)
+    assert run.ask(Down).done
     outcome = run.outcome()
     assert outcome.exit_code == 0, outcome.stderr
     for link in outcome.links.values():
@@ -74,13 +77,15 @@ def test_what_a_killed_worker_had_is_counted(project):
     assert len(lines) == len(set(lines)) == outcome.received("sink-1", "results")
     lost = sum(link["lost"] for link in outcome.links.values())
     # A list that a worker dies over is lost to both its links, so more may be counted than is missing, never less.
-    assert 300_000 - len(lines) <= lost
+    assert outcome.links["tasks"]["sent"] - len(lines) <= lost
 
 
 def test_the_last_items_are_shared_out(project):
     project.topology(pipeline(count=99))
     outcome = project.run().balanced()
-    assert [worker["ports"]["tasks"]["received"] for worker in outcome.of_node("worker")] == [33, 33, 33]
+    shares = [worker["ports"]["tasks"]["received"] for worker in outcome.of_node("worker")]
+    # Of thirds there is a rest each time that the ventilator is held up, since what waits is shared out and goes.
+    assert (sum(shares), min(shares) >= 20) == (99, True), shares
 
 
 @pytest.mark.slow
@@ -88,11 +93,11 @@ def test_the_last_items_are_shared_out(project):
 def test_thin_traffic_is_not_kept(project, slow):
     """Items that come seldom arrive long before there are enough of them for a frame."""
     if slow == "rate":
-        params = "params: {count: 400, rate: 100}"
+        params = f"params: {{count: {ENDLESS}, rate: 100}}"
     else:
         project.write(
             "slow.py",
-            "import time\n\ndef items():\n    for n in range(400):\n        yield n\n        time.sleep(0.01)\n",
+            "import time\n\ndef items():\n    while True:\n        yield 1\n        time.sleep(0.01)\n",
         )
         params = 'params: {call: "slow:items"}'
     project.topology(
@@ -100,19 +105,22 @@ def test_thin_traffic_is_not_kept(project, slow):
     )
     run = project.start()
     run.wait_for("RunReady")
-    wait_until(
-        lambda: {p.name: p for p in run.ask(Look).processes}["sink-1"].received >= 20, "20 results, of 400"
-    )
-    assert {p.name: p for p in run.ask(Look).processes}["ventilator-1"].sent < 400
+
+    def sent_by_then():
+        states = run.states()
+        return states["ventilator-1"].sent if states["sink-1"].received >= 20 else None
+
+    assert wait_until(sent_by_then, "20 results") < 10_000
+    assert run.ask(Down).done
     run.outcome().balanced()
 
 
 @pytest.mark.parametrize("signals", [1, 2])
 def test_ctrl_c_drains(project, signals):
-    project.topology(pipeline(count=1_000_000_000))
+    project.topology(pipeline(count=ENDLESS, hwm=50))
     run = project.start()
     run.wait_for("RunReady")
-    wait_until(lambda: {p.name: p for p in run.ask(Look).processes}["sink-1"].received > 1000, "results")
+    wait_until(lambda: run.states()["sink-1"].received > 1000, "results")
     run.signal(signal.SIGINT)
     if signals == 2:
         run.wait_for("RunDraining")
@@ -167,7 +175,8 @@ def test_a_result_that_cannot_be_packed_fails_its_worker_and_nothing_hangs(proje
     outcome = project.run()
     assert outcome.exit_code == 1
     (failed,) = [one for one in outcome.of_node("worker") if one["outcome"] == "failed"]
-    assert failed["exit_code"] == 1
+    # Who takes longer to leave after a failure is ended.
+    assert (failed["exit_code"], failed["signal"]) in ((1, None), (None, "SIGTERM"), (None, "SIGKILL"))
     told = f"Unsendable: cannot send {2**70}: OverflowError: "
     assert any(told in problem["text"] for problem in outcome.problems)
     for link in outcome.links.values():
