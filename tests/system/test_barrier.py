@@ -10,7 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from harness import Project, jain
+from harness import Project, jain, wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -93,11 +93,38 @@ def test_late_processes_get_their_share_and_miss_nothing(project: Project, seeds
             done.result()
 
 
+TOO_LATE = f"""\
+    import time
+    from pathlib import Path
+
+    from late import LateSubscriber
+
+
+    def updates():
+        yield 1
+        Path("sent").touch()
+        yield from range(2, {UPDATES + 1})
+
+
+    class TooLate(LateSubscriber):
+        def connected(self):
+            while not Path("sent").exists():
+                time.sleep(0.005)
+            super().connected()
+    """
+
+
 def test_without_the_barrier_late_subscribers_miss_updates(project: Project) -> None:
     """The same pattern with `sync: none`: the test above is one that can fail."""
     project.write("late.py", LATE)
+    project.write("too_late.py", TOO_LATE)
     project.topology(TOPOLOGY % UPDATES)
-    outcome = project.run("--pattern", "updates", "--set", "updates.sync=none", "--seed", "1").passed()
+    changes = (
+        "updates.sync=none",
+        "updates.nodes.publisher.params={call: 'too_late:updates'}",
+        "updates.nodes.subscriber.role=too_late:TooLate",
+    )
+    outcome = project.run("--pattern", "updates", *(f"--set={change}" for change in changes)).passed()
     got = [subscriber["ports"]["updates"]["received"] for subscriber in outcome.of_node("subscriber")]
     assert min(got) < UPDATES, got
 
@@ -106,6 +133,7 @@ PLAIN_WORKER = """\
     import os
     import random
     import time
+    from pathlib import Path
 
     import zmq
 
@@ -114,20 +142,19 @@ PLAIN_WORKER = """\
     with zmq.Context() as context, context.socket(zmq.PULL) as tasks, context.socket(zmq.PUSH) as results:
         results.connect(os.environ["TOPOLOGY_RESULTS"])
         tasks.connect(os.environ["TOPOLOGY_TASKS"])
-        tasks.recv()
-        results.send_json(NAME)
-        while tasks.poll(500):
-            tasks.recv()
-            results.send_json(NAME)
+        while not Path("over").exists():
+            if tasks.poll(50):
+                tasks.recv()
+                results.send_json(NAME)
     """
 
 PLAIN_TOPOLOGY = """\
     tasks:
       endpoints: {tasks: 'tcp://127.0.0.1:%d', results: ipc}
       nodes:
-        ventilator: {role: ventilator, bind: tasks, params: {count: 400}}
+        ventilator: {role: ventilator, bind: tasks, params: {count: 400}, ready_within: 60s}
         worker: {command: [%s, worker.py], connect: [tasks, results], replicas: 8}
-        sink: {role: sink, bind: results, params: {into: 'names-${SEED}.jsonl'}}
+        sink: {role: sink, bind: results, params: {into: 'names-${SEED}.jsonl'}, ready_within: 60s}
     """
 
 
@@ -138,7 +165,11 @@ def test_programs_that_connect_late_get_their_share(
     """A command counts as in place once it runs, so that nothing but the barrier waits for its sockets."""
     project.write("worker.py", PLAIN_WORKER)
     project.topology(PLAIN_TOPOLOGY % (free_port(), sys.executable))
-    project.run(environment={"SEED": str(seed)}).passed()
+    run = project.start(environment={"SEED": str(seed)})
+    run.wait_for("RunReady")
+    wait_until(lambda: run.states()["sink-1"].received == 400, "a result of each task")
+    (project.folder / "over").touch()
+    run.outcome().passed()
     lines = (project.folder / f"names-{seed}.jsonl").read_text().splitlines()
     shares = list(Counter(json.loads(line) for line in lines).values())
     assert sum(shares) == 400

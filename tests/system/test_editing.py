@@ -7,7 +7,9 @@ import sys
 from collections.abc import Callable
 
 import pytest
-from harness import Project
+from harness import Project, wait_until
+
+from orchestrator.run.requests import Down
 
 WORDS = """\
     count:
@@ -177,7 +179,7 @@ def test_their_own_program(project: Project) -> None:
           codec: text
           endpoints:
             tasks: 'tcp://127.0.0.1:*'
-            results: {{address: ipc, idle_after: 300ms}}
+            results: {{address: ipc, idle_after: 60s}}
           nodes:
             ventilator: {{role: ventilator, bind: tasks, params: {{lines: words.txt}}}}
             upper:
@@ -187,7 +189,11 @@ def test_their_own_program(project: Project) -> None:
               environment: {{PYTHON: {sys.executable}}}
             sink: {{role: sink, bind: results, params: {{into: upper.jsonl}}}}
         """)
-    outcome = project.run().passed()
+    run = project.start()
+    run.wait_for("RunReady")
+    wait_until(lambda: run.states()["sink-1"].received == 100, "all lines")
+    assert run.ask(Down).done
+    outcome = run.outcome().passed()
     got = [json.loads(line) for line in (project.folder / "upper.jsonl").read_text().splitlines()]
     assert sorted(got) == sorted(TEXT.upper().splitlines())
     assert outcome.log("upper-1") == "ready for work\n"

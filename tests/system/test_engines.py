@@ -32,6 +32,7 @@ def counts(link):
     return known | {"replies": link.get("replies")}
 
 
+@pytest.mark.timeout(400)
 @pytest.mark.parametrize("file", FILES)
 def test_an_example_has_equal_books_under_both_engines(project, tmp_path, file):
     (tmp_path / "some").mkdir()
@@ -40,7 +41,8 @@ def test_an_example_has_equal_books_under_both_engines(project, tmp_path, file):
     environment = {"FOLDER": str(tmp_path / "some"), "CLIENTS": "60"}
     arguments = [str(ROOT / file), "--seed", "7", *FILES[file]]
     outcomes = {
-        engine: project.run(*arguments, "--engine", engine, environment=environment) for engine in ENGINES
+        engine: project.run(*arguments, "--engine", engine, environment=environment, deadline_s=150)
+        for engine in ENGINES
     }
     local, other = (outcomes[engine].document["runs"] for engine in ENGINES)
     assert [run["pattern"] for run in local] == [run["pattern"] for run in other]
