@@ -25,6 +25,19 @@ PIPELINE = """
         worker: {role: worker, connect: [tasks, results], replicas: 3, params: {call: "roles.functions:echo"}, RESTART}
         sink: {role: sink, bind: results, params: {into: done.jsonl}, RESTART}
 """.replace("RESTART", RESTART)
+HELD = """
+    from roles.ventilator import Ventilator
+
+
+    class Held(Ventilator):
+        '''Keeps the last task until the file `killed` lies beside the topology, so that no kill comes too late.'''
+
+        def everything(self):
+            yield from range(1, self.count)
+            while not (self.folder / "killed").exists():
+                self.pause(0.005)
+            yield self.count
+"""
 TASKS_OF_A_KILL = 1000
 
 _WINDOW = 256
@@ -83,7 +96,9 @@ def run(seed: str, amount: int) -> Tally:
 def play(project: Project, seed: str, kills: int, tasks: int) -> Tally:
     """One run with so many kills, spread over so many tasks."""
     endpoint = f"{{address: ipc, delivery: at_least_once, window: {_WINDOW}}}"
-    project.topology(pipeline(tasks=endpoint, ventilator=f"params: {{count: {tasks}, rate: {_RATE}}}"))
+    text = pipeline(tasks=endpoint, ventilator=f"params: {{count: {tasks}, rate: {_RATE}}}")
+    project.topology(text.replace("role: ventilator", 'role: "held:Held"'))
+    project.write("held.py", HELD)
     tally, chance, killed = Tally(), dice(seed), Counter[str]()
     under_way = project.start("--timeout", "60m")
     try:
@@ -96,6 +111,7 @@ def play(project: Project, seed: str, kills: int, tasks: int) -> Tally:
                 os.kill(launched["pid"], signal.SIGKILL)
             killed[victim] += 1
             tally.tried += 1
+        (project.folder / "killed").touch()
         outcome = under_way.outcome(_DEADLINE_S).passed()
     except AssertionError as fault:
         tally.faults.append(f"seed {seed}, after {tally.tried} of {kills} kills: {fault}")
