@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from run.world import plan_of
 
 from orchestrator.run.books import Book
@@ -58,3 +59,37 @@ def test_an_update_may_be_on_its_way_for_a_while() -> None:
 def test_who_hears_a_publisher_that_has_finished_waits_for_its_mark() -> None:
     assert ends_told(publisher=Step.DONE, quick=Step.WORKING) == set()
     assert ends_told(publisher=Step.DONE, quick=Step.DONE) == set()
+
+
+PIPELINE = """
+version: 1
+patterns:
+  p:
+    endpoints: {tasks: ipc}
+    nodes:
+      ventilator: {role: ventilator, bind: tasks, params: {count: 1}, stop_grace_period: 5s}
+      sink: {role: sink, connect: tasks}
+"""
+
+
+@pytest.mark.parametrize(
+    ("in_place_s", "waited_s", "since_s"),
+    [
+        pytest.param(0.0, 0.0, 1.0, id="since it was told"),
+        pytest.param(4.0, 0.0, 4.0, id="since it came again"),
+        pytest.param(0.0, 3.0, 3.0, id="since it waited"),
+    ],
+)
+def test_a_source_that_was_told_to_finish_has_its_grace(
+    in_place_s: float, waited_s: float, since_s: float
+) -> None:
+    crew = Crew(plan_of(PIPELINE))
+    endings = Endings(crew, [Book(book, crew) for book in crew.plan.books])
+    source = crew.members["ventilator-1"]
+    source.step, source.pid, source.in_place_s, source.waited_s = Step.WORKING, 1, in_place_s, waited_s
+    source.reading = Reading(state=State.RUNNING)
+    found = {}
+    for now_s in (since_s + 4.9, since_s + 5.1):
+        crew.now_s = now_s
+        found[now_s] = endings.reluctant(told_s=1.0)
+    assert list(found.values()) == [[], [source]]
