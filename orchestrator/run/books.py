@@ -61,13 +61,18 @@ class Book:
 
     @property
     def at_rest(self) -> bool:
-        """All that was sent has been handled by those who are there; what was lost on a broken link never will be."""
+        """All that was sent has been handled by those who are there; what was lost on a broken link never will be.
+
+        That it never will be is known a reading later than it seems (`Crew.found_asleep`).
+        """
         here = [(m, port) for m, port in self.receivers if m.step >= Step.LAUNCHED and not m.part_is_done]
         return self.balances or not here or (self._broken and self._have_waited(here, self._settle_s))
 
     @property
     def moves_slowly(self) -> bool:
         """One end waits for room and the other for a message, so what is between them is on its way, as TCP allows."""
+        if self.conduits and all(member.over for member in self.conduits):
+            return False
         sends = any(member.sends_at(port) for member, port in self.senders if not member.quiet)
         here = [(member, port) for member, port in self.receivers if not (member.quiet or member.paused)]
         return sends and any(member.receives_at(port) for member, port in here)
@@ -201,10 +206,11 @@ class Book:
     def _have_waited(self, receivers: Iterable[tuple[Member, str]], seconds: float) -> bool:
         woken = {member.name for member, _ in self.receivers} if self.plan.kind == "marked" else set()
         times = [m.counted_s if m.name in woken else m.changed_s for m in self.members()]
+        times += [stranger.changed_s for stranger in self._strangers_send]
         if not all(m.receives_at(port) for m, port in receivers):
             return False
         waited_s = self._crew.attended_s(max(times, default=0.0))
-        return waited_s >= seconds and self._crew.asleep(self.members(), waited_s - seconds)
+        return waited_s >= seconds and self._crew.found_asleep(self.members())
 
     def close(self) -> None:
         """Close the book with what it says now.

@@ -179,7 +179,7 @@ class Coordinator:
 
     @property
     def doubted(self) -> frozenset[str]:
-        """Who seems to wait, and may only have had no processor: the next reading is to say who of them is awake."""
+        """Whom the next reading is to tell of in `awake`, where they are."""
         return frozenset(self._crew.doubted)
 
     def _enrol(self, member: Member) -> None:
@@ -241,7 +241,7 @@ class Coordinator:
         missed = [m for m in members if m.has_lost_its_way]
         gone = nobody_stopped and not all(makes_good(self._books, member) for member in missed)
         if self._cut_since_s is not None or gone:
-            moves_slowly = any(book.moves_slowly for book in self._books)
+            moves_slowly = self._cut_since_s is None and any(book.moves_slowly for book in self._books)
             patience_s = self._crew.plan.stall_s if moves_slowly else self._crew.plan.settle_s
             if self._rests_for(patience_s, resting_s):
                 self._endings.give_up()
@@ -250,7 +250,7 @@ class Coordinator:
             self._begin_failing()
 
     def _rests_for(self, patience_s: float, resting_s: float) -> bool:
-        return resting_s >= patience_s and self._crew.asleep(self._crew.roles(), resting_s - patience_s)
+        return resting_s >= patience_s and self._crew.found_asleep(self._crew.roles())
 
     def _interrupt(self, signal: str) -> None:
         if self._interrupted is not None:

@@ -35,7 +35,8 @@ class Crew:
         self._number = 0
         self._attention = Attention()
         self.doubted: set[str] = set()
-        self._asked_about: set[str] = set()
+        """Who seems to wait, and may only have had no processor: the next reading is to say which of them have work."""
+        self._doubted_since_s: dict[str, float] = {}
         self._awake: frozenset[str] = frozenset()
 
     def come_to(self, at_s: float) -> None:
@@ -49,20 +50,25 @@ class Crew:
         return self._attention.attended_s(self.now_s) - self._attention.attended_s(since_s)
 
     def note_awake(self, awake: frozenset[str]) -> None:
-        """Those of the doubted who have work, as was seen together with the reading that is handled now."""
-        self._asked_about, self.doubted, self._awake = self.doubted, set(), awake
+        """Those of the doubted who have work, as was seen just before the reading that is handled now."""
+        self._doubted_since_s = {name: self._doubted_since_s.get(name, self.now_s) for name in self.doubted}
+        self._awake = awake
+        self.doubted = set()
 
-    def asleep(self, members: Iterable[Member], for_s: float) -> bool:
-        """Whether all of them, who seem to wait, have nothing to do in truth; where nobody has looked, somebody will.
+    def found_asleep(self, members: Iterable[Member]) -> bool:
+        """Whether all of them, who seem to wait, were found to have nothing to do; never before the next reading.
 
-        One that has had no processor for a while says that it waits though messages lie before it. `for_s` is how long
-        this is asked already: threads of a role's own may be busy for ever, so a wait is believed in the end.
+        One that has had no processor for a while says that it waits though messages lie before it. So this asks for a
+        look at them as well, each time, and the first answer comes with the reading after. Threads of a role's own may
+        be busy for ever: whoever is found to be awake time and again is believed all the same.
         """
-        if for_s >= BELIEVED_AFTER_S:
-            return True
         names = {m.name for m in members if m.pid is not None and not m.over}
         self.doubted |= names
-        return names <= self._asked_about and names.isdisjoint(self._awake)
+        return all(name in self._doubted_since_s and self._is_believed(name) for name in names)
+
+    def _is_believed(self, name: str) -> bool:
+        since_s = self._doubted_since_s[name]
+        return name not in self._awake or self.attended_s(since_s) >= BELIEVED_AFTER_S
 
     def next_number(self) -> int:
         """A number that was not given before."""

@@ -41,6 +41,11 @@ class TasksBook(Book):
         return self.received + self.aside >= self.sent
 
     @property
+    def moves_slowly(self) -> bool:
+        """Never: a source waits for acknowledgements as it waits for room."""
+        return False
+
+    @property
     def settled(self) -> bool:
         """No task will be given again."""
         return self.balances and all(member.quiet for member, _ in self.senders)
@@ -150,10 +155,18 @@ class Deliveries:
         for book in self._books:
             if not isinstance(book, TasksBook) or book.closed or not book.nobody_takes:
                 continue
-            counted_s = max((member.counted_s for member in self._crew.members.values()), default=0.0)
-            if self._crew.attended_s(counted_s) >= self._crew.plan.settle_s:
+            if self._nothing_is_acknowledged():
                 for member, port in book.senders:
                     self._crew.tell(member, End(port=port))
+
+    def _nothing_is_acknowledged(self) -> bool:
+        """Nothing has been counted for a while, and nobody who keeps results is at work or has had no processor."""
+        counted_s = max((member.counted_s for member in self._crew.members.values()), default=0.0)
+        if self._crew.attended_s(counted_s) < self._crew.plan.settle_s:
+            return False
+        books = [book for book in self._books if isinstance(book, TasksBook | ResultsBook)]
+        left = [member for book in books for member in book.members() if not member.quiet]
+        return all(member.waits for member in left) and self._crew.found_asleep(left)
 
     def set_aside(self, member: Member, told: SetAside) -> None:
         """A source has given a task up."""

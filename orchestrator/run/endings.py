@@ -88,7 +88,7 @@ class Endings:
         unseen = [member for member in self._crew.members.values() if not member.spec.is_role]
         if any(not member.over and not member.stopped for member in unseen):
             return None
-        return self._crew.attended_s(max(member.changed_s for member in self._crew.roles()))
+        return self._crew.attended_s(max(member.changed_s for member in self._crew.members.values()))
 
     def give_up(self) -> None:
         """End every stream as it stands: what is not received by now never will be."""
@@ -150,7 +150,7 @@ class _Cycle:
             return book.balances
         rested_s = self._crew.attended_s(max(member.changed_s for member in book.members()))
         settle_s = self._crew.plan.settle_s
-        return rested_s >= settle_s and self._crew.asleep(book.members(), rested_s - settle_s)
+        return rested_s >= settle_s and self._crew.found_asleep(book.members())
 
     def _rests(self) -> bool:
         waiting = all(member.quiet or member.reading.state is State.RECEIVING for member in self._members)

@@ -39,8 +39,9 @@ class Launcher:
         self._unconnected: dict[str, Member] = {}
         self._due: list[tuple[float, Member]] = []
         self._back_s: float | None = None
-        self._outside_s = _longest_s(member for member in crew.members.values() if member.spec.external)
-        self._inside_s = _longest_s(member for member in crew.members.values() if not member.spec.external)
+        awaited = [member for member in crew.members.values() if not member.joins]
+        self._outside_s = _longest_s(member for member in awaited if member.spec.external)
+        self._inside_s = _longest_s(member for member in awaited if not member.spec.external)
         self._least_patience_s = min(
             (min(m.spec.ready_within_s, self._patience_with_peers_s(m)) for m in crew.roles()), default=0.0
         )
@@ -222,11 +223,17 @@ class Launcher:
         return self._patience_with_peers_s(member) if bound else member.spec.ready_within_s
 
     def _patience_with_peers_s(self, member: Member) -> float:
-        """Whoever awaits others at an endpoint has the longest time of theirs: the externals', where there are any."""
-        endpoints = {one.endpoint for one in attachments(member)}
-        outside = [self._outside_s[endpoint] for endpoint in endpoints if endpoint in self._outside_s]
-        inside = [self._inside_s[endpoint] for endpoint in endpoints if endpoint in self._inside_s]
-        return max(outside or inside, default=member.spec.ready_within_s)
+        """Whoever awaits others at an endpoint has the longest time of theirs, and no less than its own.
+
+        Where it awaits externals, theirs alone counts, which may be less.
+        """
+        own_s = member.spec.ready_within_s
+        others = [(one.endpoint, "connect" if one.mode == "bind" else "bind") for one in attachments(member)]
+        patience = [
+            self._outside_s[other] if other in self._outside_s else max(own_s, self._inside_s.get(other, 0.0))
+            for other in others
+        ]
+        return max(patience, default=own_s)
 
     def _launch_stage(self) -> None:
         stage = self._crew.plan.stages[self._launched_stages]
@@ -277,10 +284,11 @@ def _to_blame(missing: list[Member]) -> list[Member]:
     return early or connecting or missing
 
 
-def _longest_s(members: Iterable[Member]) -> dict[str, float]:
-    """The longest `ready_within` of these at each endpoint."""
-    longest: dict[str, float] = {}
+def _longest_s(members: Iterable[Member]) -> dict[tuple[str, str], float]:
+    """The longest `ready_within` of these by endpoint and mode: of those that bind there, and that connect."""
+    longest: dict[tuple[str, str], float] = {}
     for member in members:
         for one in attachments(member):
-            longest[one.endpoint] = max(longest.get(one.endpoint, 0.0), member.spec.ready_within_s)
+            key = one.endpoint, one.mode
+            longest[key] = max(longest.get(key, 0.0), member.spec.ready_within_s)
     return longest

@@ -100,7 +100,7 @@ class Leave:
         books = self._fed
         members = self._taking_part(books)
         grace_s = self._grace_s(members)
-        if self._stage is not _Stage.EMPTYING or not self._stands_still(members, grace_s):
+        if self._stage is not _Stage.EMPTYING or not self._is_stuck(members, grace_s):
             return ""
         names = ", ".join(book.plan.name for book in books if not book.balances)
         busy = next((member.name for member in members if not member.part_is_done and not member.waits), "")
@@ -117,6 +117,12 @@ class Leave:
     def _stands_still(self, members: Iterable[Member], grace_s: float) -> bool:
         changed_s = max([self._since_s, *(member.changed_s for member in members)])
         return self._crew.attended_s(changed_s) >= grace_s
+
+    def _is_stuck(self, members: Sequence[Member], grace_s: float) -> bool:
+        """It stands still, nobody who seems to wait has work, and the last reading did not find it at rest either."""
+        waiting = [member for member in members if member.waits]
+        over = self._stands_still(members, grace_s) and self._crew.found_asleep(waiting)
+        return over and not self._rested_before
 
     def _concerns(self, book: Book) -> bool:
         """Somebody who leaves takes from it, passes it on, or owes its replies."""
@@ -152,7 +158,7 @@ class Leave:
         members = self._taking_part(self._outward)
         for member in self.leavers:
             member.drained = flushed and not member.lost_its_way
-        return flushed or (bool(members) and self._stands_still(members, self._grace_s(members)))
+        return flushed or (bool(members) and self._is_stuck(members, self._grace_s(members)))
 
     def _go(self) -> bool:
         for member in self._left():

@@ -247,18 +247,22 @@ class Runner:
             self._feed(events.TimedOut(at_s=now_s, timeout_s=self._timeout_s))
             self._timeout_s = None
         if now_s >= self._read_due_s:
-            readings = {name: self._reading(name) for name in self._alive_roles()}
-            doubted = {name: self._alive[name] for name in self._coordinator.doubted if name in self._alive}
-            read = events.Read(
-                at_s=now_s, readings=readings, stopped=self._stopped(now_s), awake=awake(doubted)
-            )
-            self._feed(read)
+            self._read()
             self._read_due_s = self._clock() + self._coordinator.wants_slots_every_s
         else:
             self._feed(events.Tick(at_s=now_s))
         # After the reading: one who has just taken a run over knows no counts before.
         for request in self._reception.hear():
             self._feed(events.Asked(at_s=self._clock(), request=request))
+
+    def _read(self) -> None:
+        """The kernel is asked before the slots are read: whoever comes to its work in between has another reading."""
+        doubted = {name: self._alive[name] for name in self._coordinator.doubted if name in self._alive}
+        at_work = awake(doubted)
+        has_stopped = self._stopped(self._clock())
+        now_s = self._clock()
+        readings = {name: self._reading(name) for name in self._alive_roles()}
+        self._feed(events.Read(at_s=now_s, readings=readings, stopped=has_stopped, awake=at_work))
 
     def _wait(self) -> None:
         longest_s = _REACH_EVERY_S if self._unreached else _LONGEST_WAIT_S

@@ -7,6 +7,9 @@ from orchestrator.run.member import Member, Step
 from roles.kit.messages import Stop
 
 GRACE_AFTER_FAILURE_S = 0.5
+GRACE_OF_THE_FAILED_S = 3.0
+"""One that has failed leaves by itself, with the exit code that tells so; a hurry allows it more."""
+
 KILL_AFTER_S = 0.5
 """From SIGTERM to SIGKILL."""
 
@@ -64,10 +67,7 @@ class Stopper:
 
 
 def see_off(crew: Crew, member: Member, *, hurried: bool = False) -> None:
-    """Stop one process, a step further each time: first a word, when its grace is over SIGTERM, then SIGKILL.
-
-    One that has failed leaves by itself, with the exit code that tells so, and no hurry cuts that short.
-    """
+    """Stop one process, a step further each time: first a word, when its grace is over SIGTERM, then SIGKILL."""
     if member.stop_told_s is None:
         crew.tell(member, Stop(hurried=hurried))
         member.stop_told_s = crew.now_s
@@ -76,8 +76,8 @@ def see_off(crew: Crew, member: Member, *, hurried: bool = False) -> None:
         return
     told_s = crew.attended_s(member.stop_told_s)
     grace_s = member.spec.stop_grace_s
-    if hurried and member.failed is None:
-        grace_s = min(grace_s, GRACE_AFTER_FAILURE_S)
+    if hurried:
+        grace_s = min(grace_s, GRACE_AFTER_FAILURE_S if member.failed is None else GRACE_OF_THE_FAILED_S)
     if told_s >= grace_s:
         crew.signal(member, "SIGTERM")
     if told_s >= grace_s + KILL_AFTER_S:

@@ -20,6 +20,7 @@ from orchestrator.engines.supervisord.log import UNKNOWN, DaemonLog, End
 from orchestrator.engines.supervisord.rpc import Fault, Rpc
 
 TOLD_WITHIN_S = 5.0
+_ENDS_OF_A_LOOK = 100
 _CALLS_AT_ONCE = 3
 _CALLS_AGAIN_S = 0.01
 _LOOKS_EVERY_S = 0.2
@@ -30,7 +31,8 @@ _GONE_WITHIN_S = 5.0
 class _Process:
     """One that was launched. `ended_s` is when its end was seen, by a clock that nobody sets.
 
-    `answers` are supervisord's since then: it looks for ends after each, so with the second it has seen this one.
+    `answers` are supervisord's since then: it looks for ends after each, a hundred at most, so with the second it has
+    seen this one unless more are waiting.
     """
 
     name: str
@@ -147,16 +149,16 @@ class Watch:
             self._log.read()
         for process in waiting:
             end = self._log.end_of(process.name, process.pid)
-            if end is None and self._will_not_be_told(process):
+            if end is None and self._will_not_be_told(process, waiting=len(waiting)):
                 end = UNKNOWN
             if end is not None:
                 self._let_go(self._processes.pop(process.name))
                 self._ends.append(Ended(process.name, process.incarnation, end))
         return sum(process.ended_s is not None for process in self._processes.values())
 
-    def _will_not_be_told(self, process: _Process) -> bool:
+    def _will_not_be_told(self, process: _Process, *, waiting: int) -> bool:
         late = time.monotonic() > (process.ended_s or 0.0) + TOLD_WITHIN_S
-        return late and (process.answers > 1 or self._daemon.gone())
+        return late and (process.answers > 1 + waiting // _ENDS_OF_A_LOOK or self._daemon.gone())
 
     def _let_go(self, process: _Process) -> None:
         if process.handle is not None:
