@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import random
 
+import msgspec
 import pytest
-from run.test_faults import PIPELINE, books_are_right, plan_with, problems
+from run.test_faults import PIPELINE, books_are_right, fault, plan_with, problems
 from run.test_restarts import with_policy
 from run.world import Drive, plan_of
 from seeds import seeds
 
+from orchestrator.engines.scripted import ScriptedWorld
 from orchestrator.run import events
 from orchestrator.run.requests import Answer, Become, Down, Look, Restart, Scale
 
@@ -340,3 +342,30 @@ def test_a_coordinator_gives_out_no_number_that_one_before_it_gave():
         numbers += [drive.coordinator._crew.next_number() for _ in range(1000)]
         drive.take_over()
     assert len(set(numbers)) == len(numbers)
+
+
+class AlwaysBusy(ScriptedWorld):
+    """A thread of worker-1's own has work whenever the kernel is asked."""
+
+    def read(self, at_s: float) -> events.Read:
+        event = super().read(at_s)
+        return msgspec.structs.replace(event, awake=event.awake | {"worker-1"})
+
+
+@EACH_SEED
+def test_what_was_lost_once_and_who_is_always_busy_keep_nothing_from_being_changed(seed):
+    kill = fault("kill", "worker-2", when={"sink.received": 5})
+    expects = {"worker-2.exit_code": "== SIGKILL", "tasks.lost": ">= 0", "results.lost": ">= 0"}
+    drive = Drive(
+        plan_with(PIPELINE, kill, expects=expects), seed, messages_each=1_000_000, world_of=AlwaysBusy
+    )
+    drive.feed(events.Began(at_s=0.0))
+    while not drive.published(events.ProcessEnded):
+        drive.go_on()
+    drive.feed(events.Asked(at_s=drive.now_s, request=Scale(ticket="a", node="worker", replicas=4)))
+    while not answers(drive):
+        drive.go_on()
+    drive.feed(events.Asked(at_s=drive.now_s, request=Restart(ticket="b", target="worker-1")))
+    while len(answers(drive)) < 2:
+        drive.go_on()
+    assert [answer.text for answer in answers(drive) if not answer.done] == [], f"seed {seed}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import signal
+import sys
 from typing import Any
 
 import pytest
@@ -295,3 +296,32 @@ def test_who_waits_is_believed_in_the_end_though_a_thread_of_its_own_is_busy(pro
     """)
     outcome = project.run().passed()
     assert outcome.links["results"]["received"] == 100
+
+
+@pytest.mark.slow
+def test_a_program_that_is_quiet_for_long_and_then_ends_is_no_stall(project: Project) -> None:
+    project.write(
+        "feed.py",
+        """
+        import os
+        import time
+
+        import zmq
+
+        with zmq.Context() as context, context.socket(zmq.PUSH) as tasks:
+            tasks.connect(os.environ["TOPOLOGY_TASKS"])
+            tasks.send(b"one")
+            time.sleep(2.5)
+        """,
+    )
+    project.topology(f"""
+        p:
+          stall: 1s
+          codec: text
+          endpoints: {{tasks: ipc}}
+          nodes:
+            feed: {{command: [{sys.executable}, feed.py], connect: tasks}}
+            sink: {{role: sink, bind: tasks}}
+    """)
+    outcome = project.run().passed()
+    assert outcome.links["tasks"]["received"] == 1
