@@ -80,12 +80,13 @@ def test_proc_is_read_as_linux_writes_it():
 @pytest.mark.system
 def test_a_small_line_runs_on_both_sides():
     measure = Measure(key="tasks_per_s", unit="tasks/s", compare=Compare.RATE)
+    patience = {f"pipeline.nodes.{node}.ready_within": "2m" for node in ("ventilator", "worker", "sink")}
     line = Line(
         name="tiny",
         title="tiny",
         against="plain pyzmq",
         measures=(measure,),
-        ours=lambda: messages.pipeline(2, 500),
+        ours=lambda: messages.pipeline(2, 500, patience),
         theirs=lambda: messages.plain_pipeline(2, 500),
     )
     entry = run_line(line, 1)

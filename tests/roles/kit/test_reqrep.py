@@ -301,7 +301,7 @@ def test_the_second_attempt_goes_to_another_server(
     client: Callable[..., Asking], server: Server, context: zmq.Context[zmq.Socket[bytes]], address: str
 ) -> None:
     other = Server(context, f"{address}-2")
-    asking = client([address, f"{address}-2"]).start(["a", "b"], {"timeout_s": 0.2, "attempts": 50})
+    asking = client([address, f"{address}-2"]).start(["a", "b"], {"timeout_s": 1.0, "attempts": 50})
     for request in (b"a", b"b"):
         envelope, asked = other.asked()
         while asked != request:
