@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from chaos.gate import Gate, Tally, dice
+from chaos.harness import wait_until
 
 GONE_WITHIN_S = 1.0
 ENGINES = ("local", "supervisor")
@@ -100,13 +101,7 @@ def kill_one(
     process.kill()
     process.wait()
     killed_s = time.monotonic()
-    while (left := list(_living(marker))) and time.monotonic() - killed_s <= GONE_WITHIN_S:
-        time.sleep(_LOOK_EVERY_S)
-    for _ in range(_MOST_STARTS):
-        if not left:
-            break
-        start_an_interpreter()
-        left = list(_living(marker))
+    left = left_of(lambda: list(_living(marker)))
     gone_s = time.monotonic() - killed_s
     told = [_told(pid) for pid in left]
     for pid in left:
@@ -115,7 +110,18 @@ def kill_one(
     return moment, gone_s, told
 
 
-def start_an_interpreter() -> None:
+def left_of(living: Callable[[], list[int]]) -> list[int]:
+    """Who lives a second after the orchestrator's death, and as long as those that are being started need to see it."""
+    with contextlib.suppress(AssertionError):
+        wait_until(lambda: not living(), "nobody left", GONE_WITHIN_S)
+    for _ in range(_MOST_STARTS):
+        if not living():
+            break
+        _start_an_interpreter()
+    return living()
+
+
+def _start_an_interpreter() -> None:
     """Who was being started when its parent died ends at the first thing it does: wait as long as that takes here.
 
     On a machine that is not overloaded it is some ten milliseconds.

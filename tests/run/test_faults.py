@@ -115,19 +115,25 @@ class SlowWire(ScriptedWorld):
         return super()._work(process)
 
 
-@EACH_SEED
-def test_what_is_slow_on_its_way_after_a_death_is_awaited(seed):
-    kill = fault("kill", "worker-2", when={"sink.received": 5})
-    plan = plan_with(
-        PIPELINE,
-        kill,
-        expects={"worker-2.exit_code": "== SIGKILL", "tasks.lost": ">= 0", "results.lost": "== 0"},
+def passed_after_a_death(
+    seed: int, world_of: type[ScriptedWorld], *, results: int, messages_each: int
+) -> Drive:
+    """A run in which worker-2 is killed once so many results have come, and no other may have a loss of results."""
+    kill = fault("kill", "worker-2", when={"sink.received": results})
+    expects = {"worker-2.exit_code": "== SIGKILL", "tasks.lost": ">= 0", "results.lost": "== 0"}
+    drive = Drive(
+        plan_with(PIPELINE, kill, expects=expects), seed, messages_each=messages_each, world_of=world_of
     )
-    drive = Drive(plan, seed, messages_each=60, world_of=SlowWire)
     ended = drive.run()
     assert ended.verdict == "passed", f"seed {seed}: {problems(drive)}"
-    assert drive.world.processes["ventilator-1"].total("sent", "tasks") == 60, f"seed {seed}"
     books_are_right(drive)
+    return drive
+
+
+@EACH_SEED
+def test_what_is_slow_on_its_way_after_a_death_is_awaited(seed):
+    drive = passed_after_a_death(seed, SlowWire, results=5, messages_each=60)
+    assert drive.world.processes["ventilator-1"].total("sent", "tasks") == 60, f"seed {seed}"
 
 
 class NoProcessor(ScriptedWorld):
@@ -155,18 +161,9 @@ class NoProcessor(ScriptedWorld):
 
 @EACH_SEED
 def test_who_has_had_no_processor_does_not_wait(seed):
-    kill = fault("kill", "worker-2", when={"sink.received": 2})
-    plan = plan_with(
-        PIPELINE,
-        kill,
-        expects={"worker-2.exit_code": "== SIGKILL", "tasks.lost": ">= 0", "results.lost": "== 0"},
-    )
-    drive = Drive(plan, seed, messages_each=14, world_of=NoProcessor)
-    ended = drive.run()
-    assert ended.verdict == "passed", f"seed {seed}: {problems(drive)}"
+    drive = passed_after_a_death(seed, NoProcessor, results=2, messages_each=14)
     worker = drive.world.processes["worker-1"]
     assert not any(worker.waiting.values()), f"seed {seed}: it has left tasks"
-    books_are_right(drive)
 
 
 def test_an_expectation_of_one_process_speaks_for_that_process_alone():

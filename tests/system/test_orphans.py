@@ -16,10 +16,9 @@ from pathlib import Path
 import pytest
 from harness import Project, Run, wait_until
 
-from chaos.orphans import start_an_interpreter
+from chaos.orphans import left_of
 
 TIMES = 20
-GONE_WITHIN_S = 1.0
 
 TOPOLOGY = """
     orphans:
@@ -92,20 +91,6 @@ def _state(pid: int) -> str:
         return "X"
 
 
-def left_of(run: Run) -> list[int]:
-    """Who lives a second after the orchestrator's death, and as long as one that is being started needs to see it.
-
-    On a busy machine that one may wait for a processor while another is started, but hardly while ten are.
-    """
-    with contextlib.suppress(AssertionError):
-        wait_until(lambda: not run.living(), "nobody left", GONE_WITHIN_S)
-    for _ in range(10):
-        if not run.living():
-            break
-        start_an_interpreter()
-    return run.living()
-
-
 @pytest.mark.slow
 def test_nobody_outlives_the_orchestrator(
     project: Project, free_port: Callable[[], int], short_temp: Path
@@ -127,7 +112,7 @@ def test_nobody_outlives_the_orchestrator(
         stopped = stop_some(run, dice)
         run.process.kill()
         run.process.wait(10)
-        left = left_of(run)
+        left = left_of(run.living)
         assert not left, f"run {number}: {left} (killed {moment}, {len(stopped)} stopped, seed {seed})"
 
     write("plain")
@@ -156,7 +141,7 @@ def test_a_stopped_and_a_busy_process_go_too(project: Project, free_port: Callab
     assert any(_works(pids[f"worker-{n}"]) for n in (1, 2, 3))
     run.process.kill()
     run.process.wait(10)
-    assert not left_of(run)
+    assert not left_of(run.living)
 
 
 def _works(pid: int) -> bool:
