@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import select
 import shutil
 import signal
@@ -118,8 +119,9 @@ class Bench:
         return path.read_text() if path.exists() else ""
 
     def here(self, process: str) -> None:
-        """Wait until the user's program itself runs."""
-        wait_until(lambda: "here" in self.log(process), f"{process} runs", DEADLINE_S)
+        """Wait until the user's program itself runs, and has printed the whole line that says so."""
+        # With PYTHONUNBUFFERED each word of a `print` is a write of its own.
+        wait_until(lambda: re.search("here.*\n", self.log(process)), f"{process} runs", DEADLINE_S)
 
     def here_after(self, engine: SupervisorEngine, process: str) -> None:
         """Wait until a process is launched and the user's program runs."""

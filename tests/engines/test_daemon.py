@@ -184,7 +184,7 @@ def with_extra(bench, code=EXTRA):
     extra = Extra(name="run-coordinator", command="./python extra.py", stop_wait_s=20)
     files(bench, bench.command("worker-1"), bench.command("sink-1"), extra=extra)
     daemon = supervisord.start_daemon(bench.directory, owned=False)
-    wait_until(lambda: "here" in bench.log("run-coordinator"), "the extra program runs", 30)
+    bench.here("run-coordinator")
     return daemon
 
 
