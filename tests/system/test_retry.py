@@ -118,8 +118,9 @@ def test_what_a_server_that_stood_still_answers_is_late(requests, project: Proje
     fault = "faults: [{when: {client.received: 50}, pause: server-1, for: 700ms}]"
     counts = all_answered(requests(fault, call="held_until_told", meanwhile=let_it_answer), 100)
     # All four sockets wait and have asked again. The server takes the oldest first, but for one: where libzmq's fair
-    # queue finds a connection empty it puts the last one there, which may be the newest of one of the sockets.
-    assert all(one["late"] >= 1 for one in counts), counts
+    # queue finds a connection empty it puts the last one there, which may be the newest of one of the sockets. Empty
+    # is only that of the request in hand: in the others' lies what they asked first.
+    assert sum(one["late"] for one in counts) >= 4 - 1, counts
 
 
 def test_a_server_that_is_slow_once_answers_late_and_twice(requests) -> None:
