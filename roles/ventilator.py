@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from roles.kit.calls import Function
-from roles.kit.pipeline import Push
+from roles.kit.pipeline import BATCH_SIGNAL, Push
 from roles.kit.source import Source
-
-BATCH_SIGNAL = "0"
 
 
 class Ventilator(Source):

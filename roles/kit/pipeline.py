@@ -24,6 +24,16 @@ from roles.kit.slot import BELL, PEERS, State, port_base
 MANY = 64
 """A source is asked for so many items between two looks at the clock, for fewer where it is slow."""
 
+BATCH_SIGNAL = "0"
+"""By this the guide's ventilator tells the sink that a batch begins (chapter 1, "Divide and Conquer")."""
+
+_SIGNALS: dict[type, object] = {str: BATCH_SIGNAL, bytes: BATCH_SIGNAL.encode(), int: int(BATCH_SIGNAL)}
+
+
+def is_batch_signal(item: Any) -> bool:
+    """Whether an item is the signal. What is text here is bytes in a plain program, and a number if read as JSON."""
+    return type(item) in _SIGNALS and bool(_SIGNALS[type(item)] == item)
+
 
 class Push(Outlet):
     """Sends each item to one of its peers in turn."""
