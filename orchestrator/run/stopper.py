@@ -5,10 +5,11 @@ from __future__ import annotations
 from orchestrator.run.crew import Crew
 from orchestrator.run.member import Member, Step
 from roles.kit.messages import Stop
+from roles.kit.slot import State
 
 GRACE_AFTER_FAILURE_S = 0.5
-GRACE_OF_THE_FAILED_S = 3.0
-"""One that has failed leaves by itself, with the exit code that tells so; a hurry allows it more."""
+GRACE_OF_LEAVERS_S = 3.0
+"""One that has failed or finished leaves by itself, with the exit code that tells so; a hurry allows it more."""
 
 KILL_AFTER_S = 0.5
 """From SIGTERM to SIGKILL."""
@@ -77,8 +78,13 @@ def see_off(crew: Crew, member: Member, *, hurried: bool = False) -> None:
     told_s = crew.attended_s(member.stop_told_s)
     grace_s = member.spec.stop_grace_s
     if hurried:
-        grace_s = min(grace_s, GRACE_AFTER_FAILURE_S if member.failed is None else GRACE_OF_THE_FAILED_S)
+        grace_s = min(grace_s, GRACE_OF_LEAVERS_S if _leaves(member) else GRACE_AFTER_FAILURE_S)
     if told_s >= grace_s:
         crew.signal(member, "SIGTERM")
     if told_s >= grace_s + KILL_AFTER_S:
         crew.signal(member, "SIGKILL")
+
+
+def _leaves(member: Member) -> bool:
+    """Its role is over; all that is left to it is to go."""
+    return member.failed is not None or member.reading.state is State.FINISHED
